@@ -1,0 +1,38 @@
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PACKAGES := $(sort $(dir $(wildcard shared/*/pyproject.toml services/*/pyproject.toml)))
+STAMP := $(VENV)/.installed
+
+.PHONY: help setup run test lint lock clean
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+setup: $(STAMP) ## make .venv with the locked dependencies and Barid itself (.venv/bin/barid)
+
+$(STAMP): requirements.lock $(wildcard shared/*/pyproject.toml services/*/pyproject.toml)
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/uv pip install -q --python $(BIN)/python --no-deps --no-build-isolation $(PACKAGES:%=-e %)
+	@touch $@
+
+run: setup ## run the whole system on unprivileged ports with a demo domain
+	$(BIN)/barid up
+
+test: setup lint ## every check: style, types, contracts of import, tests
+	$(BIN)/pytest
+
+lint: setup ## ruff, mypy and the import contracts
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+lock: ## pin all dependencies with hashes, naming no host
+	$(BIN)/python tools/third_party.py | cat - dev-requirements.in | $(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url -o requirements.lock -
+
+clean: ## remove what make made
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache

@@ -1,0 +1,1 @@
+"""The barid command and the supervisor: the composition root."""

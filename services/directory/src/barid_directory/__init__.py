@@ -1,0 +1,1 @@
+"""Domains, accounts, credentials and aliases: the only service that sees password hashes."""

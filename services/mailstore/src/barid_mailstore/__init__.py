@@ -1,0 +1,1 @@
+"""Mail storage area: mailboxes, UIDs, flags, quota, ledger, outbox, reconciler."""

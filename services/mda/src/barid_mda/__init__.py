@@ -1,0 +1,1 @@
+"""Delivery agent: loop check, Sieve, filing."""

@@ -1,0 +1,1 @@
+"""Mail storage server: IMAP and POP3 listeners."""

@@ -1,0 +1,1 @@
+"""Outbound MTA: queue of record, retries, TLS policy, DSNs."""

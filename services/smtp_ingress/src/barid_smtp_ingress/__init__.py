@@ -1,0 +1,1 @@
+"""Inbound MTA: MX, submission and LMTP listeners."""

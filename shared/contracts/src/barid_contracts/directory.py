@@ -1,0 +1,188 @@
+"""Who there is: domains, accounts, aliases; who may log in; where an address leads."""
+
+from typing import Literal
+
+from .base import Empty, Event, Message, Operation
+
+
+class AuthenticateRequest(Message):
+    """login: an address. service: smtp, imap, pop3, admin. ip: the client's, for the log and the limits."""
+
+    login: str
+    password: str
+    service: str
+    ip: str = ""
+
+
+class AuthenticateReply(Message):
+    """account: the id, None when refused. login: the canonical address."""
+
+    account: str | None = None
+    login: str = ""
+    reason: str = ""
+
+
+AUTHENTICATE = Operation("mail.v1.directory.authenticate", AuthenticateRequest, AuthenticateReply)
+
+
+class ResolveRequest(Message):
+    addresses: list[str]
+
+
+class Target(Message):
+    """Where an address leads in the end: an account here, or a remote address."""
+
+    kind: Literal["account", "remote"]
+    address: str
+    account: str | None = None
+    detail: str | None = None
+
+
+class Resolution(Message):
+    """status: `local` (targets known), `remote` (not one of our domains), `unknown` (our domain, no such recipient),
+    `loop` (aliases that lead nowhere). targets may mix accounts and remote addresses (an alias to elsewhere)."""
+
+    address: str
+    status: Literal["local", "remote", "unknown", "loop"]
+    targets: list[Target] = []
+
+
+class ResolveReply(Message):
+    resolutions: list[Resolution]
+
+
+RESOLVE = Operation("mail.v1.directory.resolve", ResolveRequest, ResolveReply)
+
+
+class ExplainRequest(Message):
+    address: str
+
+
+class ExplainReply(Message):
+    """steps: each rule that was tried, in order, in words; resolution: where they lead."""
+
+    steps: list[str]
+    resolution: Resolution
+
+
+EXPLAIN = Operation("mail.v1.directory.explain", ExplainRequest, ExplainReply)
+
+
+class Domain(Message):
+    """catch_all: an address that gets what nobody else here gets; None refuses it."""
+
+    name: str
+    catch_all: str | None = None
+
+
+class DomainList(Message):
+    domains: list[Domain]
+
+
+class DomainName(Message):
+    name: str
+
+
+DOMAIN_PUT = Operation("mail.v1.directory.manage.domain.put", Domain, Empty)
+DOMAIN_LIST = Operation("mail.v1.directory.manage.domain.list", Empty, DomainList)
+DOMAIN_DELETE = Operation("mail.v1.directory.manage.domain.delete", DomainName, Empty)
+"""Refused (`conflict`) while it has accounts or aliases."""
+
+
+class Account(Message):
+    """id: opaque, never reused. address: the login and primary address. quota: bytes, 0 is without limit.
+    addresses: all that are its own: the primary, and aliases that lead only to it."""
+
+    id: str
+    address: str
+    quota: int = 0
+    enabled: bool = True
+    addresses: list[str] = []
+
+
+class AccountCreate(Message):
+    address: str
+    password: str
+    quota: int = 0
+
+
+class AccountUpdate(Message):
+    """None leaves a field as it is."""
+
+    address: str
+    password: str | None = None
+    quota: int | None = None
+    enabled: bool | None = None
+
+
+class PasswordChange(Message):
+    """By the user: the current password is asked."""
+
+    login: str
+    password: str
+    new_password: str
+
+
+class AddressName(Message):
+    address: str
+
+
+class AccountPage(Message):
+    """A page of accounts in the order of their addresses; `next` is what to give as `after`, None at the end."""
+
+    accounts: list[Account]
+    next: str | None = None
+
+
+class PageRequest(Message):
+    after: str | None = None
+    limit: int = 100
+    domain: str | None = None
+
+
+ACCOUNT_CREATE = Operation("mail.v1.directory.manage.account.create", AccountCreate, Account)
+ACCOUNT_UPDATE = Operation("mail.v1.directory.manage.account.update", AccountUpdate, Account)
+ACCOUNT_DELETE = Operation("mail.v1.directory.manage.account.delete", AddressName, Empty)
+ACCOUNT_LIST = Operation("mail.v1.directory.manage.account.list", PageRequest, AccountPage)
+PASSWORD_CHANGE = Operation("mail.v1.directory.password", PasswordChange, Empty)
+
+
+class AccountLookup(Message):
+    """By id or by address; one of them."""
+
+    id: str | None = None
+    address: str | None = None
+
+
+ACCOUNT_GET = Operation("mail.v1.directory.account", AccountLookup, Account)
+"""Problem `not_found` when there is none (any more)."""
+
+
+class Alias(Message):
+    """targets: local or remote addresses."""
+
+    address: str
+    targets: list[str]
+
+
+class AliasPage(Message):
+    aliases: list[Alias]
+    next: str | None = None
+
+
+ALIAS_PUT = Operation("mail.v1.directory.manage.alias.put", Alias, Empty)
+ALIAS_LIST = Operation("mail.v1.directory.manage.alias.list", PageRequest, AliasPage)
+ALIAS_DELETE = Operation("mail.v1.directory.manage.alias.delete", AddressName, Empty)
+
+
+class DirectoryChanged(Message):
+    """Something cached may be wrong now. account: the one that changed (with its new record, None if it is gone);
+    addresses: those whose resolution may differ; everything: forget all (a domain changed)."""
+
+    account: str | None = None
+    record: Account | None = None
+    addresses: list[str] = []
+    everything: bool = False
+
+
+DIRECTORY_CHANGED = Event("mail.v1.directory.changed", DirectoryChanged)

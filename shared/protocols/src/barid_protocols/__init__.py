@@ -1,0 +1,1 @@
+"""Sans-IO mail protocol cores: bytes in, events out."""

@@ -1,0 +1,118 @@
+"""The bus as services see it: requests with deadlines, fire-and-forget events, and durable work.
+
+BusError                  the root
+├── BusUnavailable        not connected, or it went away while we waited: whoever depends on it waits, then tries again
+├── NoResponders          nobody serves this subject now (RFC-less; NATS says so at once)
+├── DeadlineExceeded      no answer in time; the work may have been done: only idempotent requests are repeated
+└── OperationFailed       the other side answered with a `Problem`; `code` and `text` are safe to show
+"""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+DEFAULT_DEADLINE = 5.0
+"""Seconds to wait for an answer: enough for a full batch behind a slow fsync, within a client's patience."""
+
+
+class BusError(Exception):
+    """Anything that the bus, or whoever answers on it, made fail."""
+
+
+class BusUnavailable(BusError):
+    """The bus can't be reached now."""
+
+
+class NoResponders(BusError):
+    """Nobody serves the subject now."""
+
+
+class DeadlineExceeded(BusError):
+    """No answer came in time."""
+
+
+class OperationFailed(BusError):
+    """The answering service said no. Raise it in a handler to say no."""
+
+    def __init__(self, code: str, text: str = "") -> None:
+        super().__init__(f"{code}: {text}" if text else code)
+        self.code = code
+        self.text = text
+
+
+Answer = Callable[[bytes], Awaitable[bytes]]
+Listener = Callable[[bytes], Awaitable[None]]
+
+
+class Subscription(Protocol):
+    async def drain(self) -> None:
+        """Take no more, finish what was begun."""
+
+
+class Delivery(Protocol):
+    """One durable message in our hands. One of ack and nak ends it; else it comes again after its ack wait."""
+
+    @property
+    def payload(self) -> bytes: ...
+
+    @property
+    def attempt(self) -> int:
+        """1 at the first delivery."""
+
+    async def ack(self) -> None: ...
+
+    async def nak(self, delay: float = 0.0) -> None: ...
+
+    async def in_progress(self) -> None:
+        """Not done yet: start the ack wait anew."""
+
+
+class Consumer(Protocol):
+    async def fetch(self, limit: int, wait: float) -> list[Delivery]:
+        """Up to `limit` messages; returns as soon as there is one, or empty after `wait` seconds."""
+
+    async def pending(self) -> int:
+        """Messages not yet delivered, and those delivered but not acknowledged."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stream:
+    """A durable stream, made by whoever needs it first; the same call twice changes nothing."""
+
+    name: str
+    subjects: tuple[str, ...]
+    replicas: int = 1
+
+
+class Bus(Protocol):
+    @property
+    def connected(self) -> bool: ...
+
+    async def request(self, subject: str, payload: bytes, *, timeout: float = DEFAULT_DEADLINE) -> bytes:
+        """Ask one of those who serve the subject."""
+
+    async def serve(self, subject: str, handler: Answer, *, queue: str, concurrency: int = 256) -> Subscription:
+        """Answer requests, many at a time, shared among all who serve with the same queue name.
+
+        A handler that raises OperationFailed says no; any other exception is logged and answered as `internal`.
+        """
+
+    async def publish(self, subject: str, payload: bytes) -> None:
+        """Tell whoever listens now. Dropped (not an error) while the bus is away."""
+
+    async def subscribe(self, subject: str, listener: Listener) -> Subscription:
+        """Hear events, one at a time and in order. Lasts over reconnects."""
+
+    async def publish_durable(self, subject: str, payload: bytes, *, message_id: str) -> None:
+        """Returns when the stream has it. The same `message_id` again within two minutes is dropped by the bus."""
+
+    async def ensure_stream(self, stream: Stream) -> None: ...
+
+    async def consumer(self, stream: str, *, durable: str, subject: str, ack_wait: float = 30.0) -> Consumer:
+        """A pull consumer shared by all who give the same `durable` name; redelivers without limit."""
+
+    def on_reconnect(self, callback: Callable[[], Awaitable[None]]) -> None:
+        """Called after a lost connection is back: events may have been missed."""
+
+    async def close(self) -> None:
+        """Drain and disconnect."""

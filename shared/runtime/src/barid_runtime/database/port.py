@@ -1,0 +1,49 @@
+"""The database as services see it: one writer whose transactions share a commit, and readers on a snapshot."""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any, Protocol, TypeVar
+
+T = TypeVar("T")
+
+Row = tuple[Any, ...]
+Value = None | int | float | str | bytes
+
+
+class DatabaseError(Exception):
+    """The database can't do it now (busy, full, gone): whoever asked says 4xx and tries again."""
+
+
+class DatabaseFull(DatabaseError):
+    """No space left: nothing was changed."""
+
+
+class Cursor(Protocol):
+    """What a piece of work may do. Parameters are `?`, in the SQL of the one database at hand."""
+
+    def execute(self, sql: str, parameters: Sequence[Value] = ()) -> Iterator[Row]:
+        """Runs at once, even when the rows are not read."""
+
+    def executemany(self, sql: str, rows: Iterable[Sequence[Value]]) -> None: ...
+
+    def one(self, sql: str, parameters: Sequence[Value] = ()) -> Row | None:
+        """The first row."""
+
+    def all(self, sql: str, parameters: Sequence[Value] = ()) -> list[Row]: ...
+
+    def changes(self) -> int:
+        """Rows that the last statement changed."""
+
+
+class Database(Protocol):
+    async def write(self, work: Callable[[Cursor], T]) -> T:
+        """Run `work` in a transaction and return its result once that is durable.
+
+        Works that wait at the same moment share one transaction and one sync, each behind a savepoint of its own:
+        one that raises undoes only itself. `work` must not await, and may be run only once. Raises DatabaseError,
+        and whatever `work` raises.
+        """
+
+    async def read(self, work: Callable[[Cursor], T]) -> T:
+        """Run `work` on a snapshot; it can't write."""
+
+    async def close(self) -> None: ...

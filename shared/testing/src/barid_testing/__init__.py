@@ -1,0 +1,1 @@
+"""Dialogue runner, contract suites, fault injection and the pytest plugin."""
