@@ -1,0 +1,18 @@
+"""QUIT (RFC 5321 §4.1.1.10)."""
+
+from barid_protocols.smtp import replies
+from barid_protocols.smtp.errors import Refusal
+from barid_protocols.smtp.events import CloseReason, Decision
+from barid_protocols.smtp.replies import Reply
+from barid_protocols.smtp.session import Command, Session
+from barid_protocols.smtp.states import Input
+
+
+def begin(session: Session, argument: bytes) -> Reply | Decision:
+    if argument:
+        raise Refusal(replies.NO_ARGUMENT_ALLOWED)
+    session.closing = CloseReason.QUIT
+    return replies.CLOSING
+
+
+COMMAND = Command(Input.QUIT, begin)

@@ -1,0 +1,472 @@
+"""The server's door: bytes in, events out, replies collected.
+
+    conn.receive_data(data)
+    while (event := conn.next_event()) is not None:
+        if isinstance(event, Decision):
+            out += conn.send(await answer(event))
+        else:
+            await take(event)
+    out += conn.data_to_send()          # replies that needed no decision; write ``out`` once
+
+Rules:
+- Events are pulled one at a time; after a Decision nothing is read until ``send``. While the host thinks it should not
+  read from its socket (``waiting``), and not while its socket's write buffer is full.
+- The core answers every protocol error itself; the host only decides policy. No input raises: exceptions from here are
+  LocalError, for a host that calls out of turn.
+- Memory held for a connection is at most MAX_BUFFERED, one read, and the replies to one read.
+- Bytes that come between STARTTLS and the handshake are never read as commands (RFC 3207 §4.2).
+"""
+
+from barid_protocols.smtp import replies
+from barid_protocols.smtp.commands import HTTP_METHODS, LMTP, SETTLE, SMTP, auth, data
+from barid_protocols.smtp.data import DataReader, has_bare_line_end, normalise_line_ends
+from barid_protocols.smtp.errors import LocalError, Refusal
+from barid_protocols.smtp.events import (
+    Answer,
+    Closed,
+    CloseReason,
+    Connected,
+    DataAborted,
+    DataChunk,
+    DataEnd,
+    Decision,
+    Event,
+    Refused,
+    StartTls,
+)
+from barid_protocols.smtp.options import (
+    MAX_BUFFERED,
+    MAX_COMMAND_LINE,
+    MAX_SKIPPED,
+    BareLineEnds,
+    ServerOptions,
+)
+from barid_protocols.smtp.replies import Reply
+from barid_protocols.smtp.session import Command, Session
+from barid_protocols.smtp.states import Input, State, out_of_sequence
+
+MAX_QUOTED = 80
+"""Octets of a refused line that the host gets to log."""
+
+_TLS_HANDSHAKE = b"\x16"
+
+
+class ServerConnection:
+    """One connection. ``tls`` if the transport was encrypted before the first octet (port 465)."""
+
+    __slots__ = (
+        "_buffer",
+        "_commands",
+        "_draining",
+        "_eof",
+        "_later",
+        "_out",
+        "_overflow",
+        "_pending",
+        "_position",
+        "_question",
+        "_reader",
+        "_scanned",
+        "_session",
+        "_size",
+        "_skip_reply",
+        "_skipped",
+        "_verdict",
+    )
+
+    def __init__(self, options: ServerOptions, *, tls: bool = False) -> None:
+        self._session = Session(options, tls)
+        self._commands = LMTP if options.lmtp else SMTP
+        # What is being read, and from where; what came after it waits in _later, so that a peer that sends one octet
+        # at a time costs no copy of all that came before.
+        self._buffer = b""
+        self._position = 0
+        self._scanned = 0
+        self._later = bytearray()
+        self._out: list[bytes] = []
+        self._question: Decision | None = None
+        self._pending: Decision | None = None
+        self._reader = DataReader()
+        self._size = 0
+        self._verdict: Reply | None = None
+        self._skipped = 0
+        self._skip_reply = replies.LINE_TOO_LONG
+        self._draining = False
+        self._overflow = False
+        self._eof = False
+
+    # What the host may ask.
+
+    @property
+    def waiting(self) -> bool:
+        """A Decision is unanswered: stop reading from the socket."""
+        return self._pending is not None
+
+    @property
+    def closed(self) -> bool:
+        return self._session.state is State.CLOSED
+
+    @property
+    def in_data(self) -> bool:
+        """Between 354 and the end of data; a drain waits for it."""
+        return self._session.state is State.DATA
+
+    @property
+    def state(self) -> State:
+        return self._session.state
+
+    @property
+    def tls(self) -> bool:
+        return self._session.tls
+
+    @property
+    def hello(self) -> str:
+        """The name the client gave; "" before its hello."""
+        return self._session.hello
+
+    @property
+    def extended(self) -> bool:
+        """EHLO or LHLO, not HELO."""
+        return self._session.extended
+
+    @property
+    def login(self) -> str | None:
+        """The authcid of the accepted log-in."""
+        return self._session.login
+
+    # What the host does.
+
+    def receive_data(self, data: bytes) -> None:
+        """Keep what was read; parses nothing."""
+        state = self._session.state
+        if state is State.CLOSED or state is State.TLS or self._overflow:
+            return
+        if self._position == len(self._buffer) and not self._later:
+            self._buffer = data
+            self._position = self._scanned = 0
+        elif len(self._buffer) - self._position + len(self._later) + len(data) > MAX_BUFFERED:
+            self._overflow = True
+        else:
+            self._later += data
+
+    def receive_eof(self) -> None:
+        """The peer will send no more; Closed comes when all that it sent has been answered."""
+        self._eof = True
+
+    def next_event(self) -> Event | None:
+        """The next event, or None until there is more input. Raises LocalError while a Decision is unanswered."""
+        if self._pending is not None:
+            raise LocalError(f"{type(self._pending).__name__} is not answered")
+        notices = self._session.notices
+        while True:
+            if notices:
+                return notices.popleft()
+            if self._question is not None:
+                self._pending, self._question = self._question, None
+                return self._pending
+            if not self._step():
+                return None
+
+    def send(self, answer: Answer = None) -> bytes:
+        """Answer the pending Decision; gives all octets now owed to the peer. Raises LocalError if nothing is pending
+        or the answer does not fit, and then nothing has changed."""
+        pending = self._pending
+        if pending is None:
+            raise LocalError("nothing to answer")
+        session = self._session
+        answers = SETTLE[type(pending)](session, pending, answer)
+        self._pending = None
+        for reply in answers:
+            self._out.append(reply.encoded)
+            if reply.code == 421 and session.closing is None:
+                session.closing = CloseReason.HOST
+        if session.closing is not None:
+            self._shut(session.closing)
+        elif session.state is State.TLS:
+            self._forget_input()
+        return self.data_to_send()
+
+    def data_to_send(self) -> bytes:
+        """All octets owed to the peer, once."""
+        out = self._out
+        if not out:
+            return b""
+        result = out[0] if len(out) == 1 else b"".join(out)
+        out.clear()
+        return result
+
+    def tls_established(self) -> None:
+        """The handshake that a StartTls began is done: the session starts again (RFC 3207 §4.2)."""
+        if self._session.state is not State.TLS:
+            raise LocalError("no STARTTLS was accepted")
+        self._forget_input()
+        session = Session(self._session.options, tls=True, state=State.TLS, errors=self._session.errors)
+        session.failed_logins = self._session.failed_logins
+        session.advance(Input.TLS_UP)
+        self._session = session
+
+    def drain(self) -> None:
+        """Close with 421 as soon as no message is being received: pull events once more after this."""
+        self._draining = True
+
+    def close(self, reply: Reply | None = replies.TOO_SLOW) -> bytes:
+        """End it now, as after a timeout, even within DATA; gives the last octets. Closed is the next event."""
+        if self._session.state is State.CLOSED:
+            return b""
+        self._pending = self._question = None
+        # During a handshake there is no layer that could carry a reply.
+        if reply is not None and self._session.state is not State.TLS:
+            self._out.append(reply.encoded)
+        self._shut(CloseReason.HOST)
+        return self.data_to_send()
+
+    # Reading.
+
+    def _step(self) -> bool:
+        """Read one unit; False if there is not enough input for it."""
+        state = self._session.state
+        if state is State.CLOSED:
+            return False
+        if self._overflow:
+            return self._end(replies.TOO_MUCH_INPUT, CloseReason.OVERFLOW)
+        if state is State.DATA:
+            return self._read_data()
+        if state is State.TLS:
+            return self._starved()
+        if self._draining:
+            return self._end(replies.CLOSING_DOWN, CloseReason.DRAINED)
+        if state is State.CONNECTED:
+            self._question = Connected(early=self._position < len(self._buffer))
+            return True
+        return self._read_line(state)
+
+    def _read_line(self, state: State) -> bool:
+        end = self._buffer.find(b"\n", self._scanned)
+        if end < 0 and self._later:
+            self._scanned = len(self._buffer) - self._position
+            self._buffer = self._buffer[self._position :] + self._later
+            self._position = 0
+            self._later.clear()
+            end = self._buffer.find(b"\n", self._scanned)
+        start = self._position
+        if state is State.GREETED and not self._session.tls and self._buffer.startswith(_TLS_HANDSHAKE, start):
+            return self._end(replies.NOT_SMTP, CloseReason.TLS_ON_PLAIN)
+        if end < 0:
+            return self._read_part(state)
+        self._position = self._scanned = end + 1
+        if self._skipped or end + 1 - start > MAX_SKIPPED:
+            self._skipped += end + 1 - start
+            if self._skipped > MAX_SKIPPED:
+                return self._end(replies.LINE_TOO_LONG, CloseReason.ERRORS)
+            self._skipped = 0
+            self._refuse(self._skip_reply, b"")
+            return True
+        line = self._buffer[start : end + 1]
+        if state is State.AUTH:
+            self._response(line)
+        elif line.endswith(b"\r\n"):
+            self._command(line, state)
+        else:
+            self._refuse(replies.BAD_LINE_END, b"")
+        return True
+
+    def _read_part(self, state: State) -> bool:
+        """A line without its end, yet: wait, or begin to throw it away."""
+        length = len(self._buffer) - self._position
+        if not self._skipped:
+            limit = MAX_COMMAND_LINE
+            if state is State.AUTH:
+                limit = auth.MAX_AUTH_LINE
+            elif length > limit:
+                command = self._find(self._buffer[self._position : self._position + MAX_COMMAND_LINE])
+                limit = command.max_line if command else limit
+            if length <= limit:
+                self._scanned = len(self._buffer)
+                return self._starved()
+            self._skip_reply = replies.LINE_TOO_LONG
+            if state is State.AUTH:
+                auth.give_up(self._session)
+                self._skip_reply = replies.AUTH_LINE_TOO_LONG
+        elif not length:
+            return self._starved()
+        self._skipped += length
+        self._buffer = b""
+        self._position = self._scanned = 0
+        if self._skipped > MAX_SKIPPED:
+            return self._end(self._skip_reply, CloseReason.ERRORS)
+        return self._starved()
+
+    def _read_data(self) -> bool:
+        if self._position == len(self._buffer):
+            if not self._later:
+                return self._starved()
+            self._buffer = bytes(self._later)
+            self._position = 0
+            self._later.clear()
+        content, after = self._reader.feed(self._buffer, self._position)
+        if after < 0:
+            self._buffer = b""
+            after = 0
+            ended = False
+        else:
+            ended = True
+        self._position = self._scanned = after
+        if content and self._verdict is None:
+            self._take(content)
+        if ended:
+            self._finish_data()
+        return True
+
+    def _take(self, content: bytes) -> None:
+        options = self._session.options
+        if b"\0" in content:
+            verdict = replies.HOLDS_NUL
+        elif has_bare_line_end(content):
+            if options.bare_line_ends is BareLineEnds.REFUSE:
+                verdict = replies.BARE_LINE_END
+            else:
+                content = normalise_line_ends(content)
+                verdict = None
+        else:
+            verdict = None
+        self._size += len(content)
+        if verdict is None and self._size > options.max_size:
+            verdict = replies.MESSAGE_TOO_BIG
+        notices = self._session.notices
+        if verdict is None:
+            notices.append(DataChunk(content))
+        else:
+            self._verdict = verdict
+            notices.append(DataAborted(verdict))
+
+    def _finish_data(self) -> None:
+        session = self._session
+        verdict = self._verdict
+        if verdict is None:
+            self._question = DataEnd(self._size)
+            self._size = 0
+            self._reader = DataReader()
+            return
+        self._begin_data()
+        for reply in data.end_replies(session, verdict, verdict):
+            self._out.append(reply.encoded)
+        session.transaction = None
+        session.advance(Input.END_OF_DATA)
+        self._count_error()
+
+    def _begin_data(self) -> None:
+        self._reader = DataReader()
+        self._size = 0
+        self._verdict = None
+
+    # Commands.
+
+    def _find(self, line: bytes) -> Command | None:
+        verb = line.partition(b" ")[0]
+        return self._commands.get(verb) or self._commands.get(verb.rstrip(b"\r\n\t").upper())
+
+    def _command(self, line: bytes, state: State) -> None:
+        verb, _, argument = line[:-2].strip(b" \t").partition(b" ")
+        command = self._commands.get(verb) or self._commands.get(verb.upper())
+        if command is None:
+            if verb.upper() in HTTP_METHODS:
+                self._end(replies.NOT_SMTP, CloseReason.HTTP)
+            else:
+                long = len(line) > MAX_COMMAND_LINE
+                self._refuse(replies.LINE_TOO_LONG if long else replies.UNKNOWN_COMMAND, line)
+            return
+        quotable = verb if command.secret else line
+        if len(line) > command.max_line:
+            self._refuse(replies.LINE_TOO_LONG, quotable)
+            return
+        if refusal := out_of_sequence(state, command.step):
+            self._refuse(refusal, quotable)
+            return
+        try:
+            result = command.begin(self._session, argument.lstrip(b" "))
+        except Refusal as error:
+            self._refuse(error.reply, quotable)
+            return
+        self._settle_line(result)
+        if self._question is not None and command.extend is not None:
+            self._extend(command, self._question)
+
+    def _extend(self, command: Command, question: Decision) -> None:
+        """Take the neighbours of the same verb into the question, as far as they have arrived and are in order."""
+        assert command.extend is not None
+        verb = command.step.value.encode("ascii")
+        while True:
+            start = self._position
+            end = self._buffer.find(b"\r\n", start)
+            if end < 0 or end + 2 - start > command.max_line:
+                return
+            found, _, argument = self._buffer[start:end].strip(b" \t").partition(b" ")
+            if found != verb and found.upper() != verb:
+                return
+            if not command.extend(self._session, question, argument.lstrip(b" ")):
+                return
+            self._position = self._scanned = end + 2
+
+    def _response(self, line: bytes) -> None:
+        if len(line) > auth.MAX_AUTH_LINE:
+            auth.give_up(self._session)
+            self._refuse(replies.AUTH_LINE_TOO_LONG, b"")
+        elif not line.endswith(b"\r\n"):
+            auth.give_up(self._session)
+            self._refuse(replies.BAD_LINE_END, b"")
+        else:
+            try:
+                result = auth.respond(self._session, line[:-2])
+            except Refusal as error:
+                self._refuse(error.reply, b"")
+            else:
+                self._settle_line(result)
+
+    def _settle_line(self, result: Reply | Decision) -> None:
+        session = self._session
+        if isinstance(result, Reply):
+            self._out.append(result.encoded)
+            if session.closing is not None:
+                self._shut(session.closing)
+            return
+        self._question = result
+        if isinstance(result, StartTls):
+            result.discarded = len(self._buffer) - self._position + len(self._later)
+
+    # Errors and ends.
+
+    def _refuse(self, reply: Reply, line: bytes) -> None:
+        self._out.append(reply.encoded)
+        self._session.notices.append(Refused(reply, line[:MAX_QUOTED]))
+        self._count_error()
+
+    def _count_error(self) -> None:
+        session = self._session
+        session.errors += 1
+        if session.errors >= session.options.max_errors:
+            self._end(replies.TOO_MANY_ERRORS, CloseReason.ERRORS)
+
+    def _starved(self) -> bool:
+        """No progress for want of input; after the peer's end of file that is the end."""
+        if not self._eof:
+            return False
+        self._shut(CloseReason.EOF)
+        return True
+
+    def _end(self, reply: Reply, reason: CloseReason) -> bool:
+        self._out.append(reply.encoded)
+        self._shut(reason)
+        return True
+
+    def _shut(self, reason: CloseReason) -> None:
+        session = self._session
+        session.state = State.CLOSED
+        session.transaction = None
+        session.exchange = None
+        self._forget_input()
+        session.notices.append(Closed(reason))
+
+    def _forget_input(self) -> None:
+        self._buffer = b""
+        self._position = self._scanned = self._skipped = 0
+        self._later.clear()
