@@ -43,7 +43,7 @@ class Database(Protocol):
         and whatever `work` raises.
         """
 
-    async def read(self, work: Callable[[Cursor], T]) -> T:
-        """Run `work` on a snapshot; it can't write."""
+    async def read(self, work: Callable[[Cursor], T], *, heavy: bool = False) -> T:
+        """Run `work` on a snapshot; it can't write. heavy: more than about a millisecond, so not on the loop."""
 
     async def close(self) -> None: ...

@@ -1,0 +1,428 @@
+"""The bus on NATS, through nats-py.
+
+Rules that hold here and not in the library:
+
+- Nothing waits in a reconnect buffer. While the bus is away a request fails at once (BusUnavailable), an event is
+  dropped, and requests already under way fail the moment the connection is lost.
+- A connection that the server ended for good is opened again, with all subscriptions; only `close` closes.
+- Streams and consumers that we asked for are remembered and made again when a wiped server comes back.
+
+Requests have a reply inbox and a table of waiting futures of their own: nats-py's wait out their timeout when the
+connection is lost, and cost a task and a timer more per request.
+"""
+
+import asyncio
+import random
+import secrets
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from nats.aio.client import Client
+from nats.aio.msg import Msg
+from nats.errors import Error as NatsError
+from nats.errors import MaxPayloadError
+
+from barid_contracts.base import Problem
+
+from ..logging import get_logger
+from .jetstream import StreamConsumer, Streams, check_ack
+from .port import (
+    DEFAULT_DEADLINE,
+    Answer,
+    BusError,
+    BusUnavailable,
+    Consumer,
+    DeadlineExceeded,
+    Listener,
+    NoResponders,
+    OperationFailed,
+    Stream,
+    Subscription,
+)
+
+PROBLEM_HEADER = "Barid-Problem"
+
+PENDING_BYTES = 64 * 1024 * 1024
+"""Bytes that may wait for the socket before publishers are slowed: some batches of events, not a memory hazard."""
+
+RECONNECT_FIRST = 0.02
+RECONNECT_MOST = 2.0
+"""Seconds between attempts to connect, doubling; each is drawn between half and whole, so that nobody comes in step."""
+
+PING_SECONDS = 10
+"""A server that hangs (rather than dies) is given up after three of these."""
+
+CONNECT_TIMEOUT = 2
+DRAIN_SECONDS = 10.0
+
+log = get_logger("bus")
+
+
+async def connect(
+    url: str, *, user: str = "", password: str = "", name: str = "", timeout: float = DEFAULT_DEADLINE
+) -> "NatsBus":
+    """Connect to one of the servers in `url` (several: comma-separated). Raises BusUnavailable after `timeout`.
+
+    user: also names our part of the inbox space, `_INBOX.<user>.>`, which the server's permissions keep for us.
+    """
+    bus = NatsBus(url, user=user, password=password, name=name)
+    await bus.open(timeout)
+    return bus
+
+
+class NatsBus:
+    """A Bus. Make it with `connect`."""
+
+    def __init__(self, url: str, *, user: str, password: str, name: str) -> None:
+        self._servers = url.split(",")
+        self._user = user
+        self._password = password
+        self._name = name
+        self._client = Client()
+        self._closing = False
+        self._away = True
+        self._attempts = 0
+        self._last_error = ""
+        self._inbox = f"_INBOX.{user or 'any'}.{secrets.token_hex(12)}"
+        self._reply_prefix = f"{self._inbox}.r."
+        self._next_token = 0
+        self._waiting: dict[int, asyncio.Future[Msg]] = {}
+        self._subscriptions: list[_Listening] = []
+        self._streams = Streams(self.request)
+        self._consumers: list[StreamConsumer] = []
+        self._reconnect_callbacks: list[Callable[[], Awaitable[None]]] = []
+        self._tasks: set[asyncio.Task[Any]] = set()
+
+    # --- connection
+
+    async def open(self, timeout: float) -> None:
+        """Connect for the first time."""
+        self._subscriptions.append(_Listening(self, self._reply_prefix + "*", "", self._on_reply))
+        try:
+            async with asyncio.timeout(timeout):
+                await self._connect()
+        except TimeoutError:
+            await self.close()
+            raise BusUnavailable(f"no bus at {', '.join(self._servers)}: {self._last_error or 'no answer'}") from None
+
+    async def _connect(self) -> None:
+        client = Client()
+        try:
+            await client.connect(
+                self._servers,
+                name=self._name or self._user,
+                user=self._user or None,
+                password=self._password or None,
+                inbox_prefix=self._inbox,
+                error_cb=self._on_error,
+                disconnected_cb=self._on_disconnect,
+                reconnected_cb=self._on_reconnect,
+                closed_cb=self._on_closed,
+                reconnect_to_server_handler=self._choose_server,
+                reconnect_time_wait=RECONNECT_FIRST,  # type: ignore[arg-type] # it only sleeps on it
+                max_reconnect_attempts=-1,
+                connect_timeout=CONNECT_TIMEOUT,
+                ping_interval=PING_SECONDS,
+                pending_size=PENDING_BYTES,
+                skip_subject_validation=True,
+            )
+        except BaseException:
+            await client.close()
+            raise
+        self._client = client
+        for subscription in self._subscriptions:
+            await subscription.attach(client)
+        self._attempts = 0
+        self._away = False
+
+    def _choose_server(self, servers: Any, info: Any) -> tuple[Any, float]:
+        ceiling = min(RECONNECT_MOST, RECONNECT_FIRST * 2 ** min(self._attempts, 10))
+        self._attempts += 1
+        return random.choice(servers), ceiling * random.uniform(0.5, 1)  # noqa: S311 - jitter
+
+    async def _on_error(self, error: Exception) -> None:
+        """While connecting, a line each attempt would be noise: the loss is logged once, in `_on_disconnect`."""
+        self._last_error = str(error) or type(error).__name__
+        if not self._away:
+            log.warning("bus error", error=self._last_error)
+
+    async def _on_disconnect(self) -> None:
+        if self._away:
+            return
+        self._away = True
+        if not self._closing:
+            log.warning("bus lost", error=self._last_error)
+        for future in self._waiting.values():
+            if not future.done():
+                future.set_exception(BusUnavailable("the bus went away"))
+        self._waiting.clear()
+
+    async def _on_reconnect(self) -> None:
+        self._attempts = 0
+        self._away = False
+        log.info("bus is back")
+        for consumer in self._consumers:
+            consumer.on_reconnect()
+        if self._reconnect_callbacks:
+            self._spawn(self._run_reconnect_callbacks())
+
+    async def _run_reconnect_callbacks(self) -> None:
+        for callback in self._reconnect_callbacks:
+            try:
+                await callback()
+            except Exception:
+                log.exception("reconnect callback failed")
+
+    async def _on_closed(self) -> None:
+        """nats-py gave the connection up (the server said -ERR): begin anew."""
+        if not self._closing and not self._away:
+            await self._on_disconnect()
+        if not self._closing:
+            self._spawn(self._reopen())
+
+    async def _reopen(self) -> None:
+        while not self._closing:
+            await asyncio.sleep(self._choose_server((None,), None)[1])
+            try:
+                async with asyncio.timeout(CONNECT_TIMEOUT * 2):
+                    await self._connect()
+            except (TimeoutError, OSError, NatsError) as error:
+                self._last_error = str(error) or self._last_error
+            else:
+                await self._on_reconnect()
+                return
+
+    def _spawn(self, work: Any) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    @property
+    def connected(self) -> bool:
+        return not self._away and self._client.is_connected
+
+    def on_reconnect(self, callback: Callable[[], Awaitable[None]]) -> None:
+        self._reconnect_callbacks.append(callback)
+
+    async def close(self) -> None:
+        """Handlers that run may finish and answer; then disconnect."""
+        if self._closing:
+            return
+        for consumer in self._consumers:
+            await consumer.release()
+        for subscription in self._subscriptions[1:]:
+            await subscription.drain()
+        self._closing = True
+        if self.connected:
+            try:
+                await self._client.flush(2)
+            except (NatsError, OSError):
+                pass
+        await self._client.close()
+        self._away = True
+        for future in self._waiting.values():
+            if not future.done():
+                future.set_exception(BusUnavailable("the bus was closed"))
+        self._waiting.clear()
+        for task in list(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    # --- request and reply
+
+    async def request(self, subject: str, payload: bytes, *, timeout: float = DEFAULT_DEADLINE) -> bytes:
+        return (await self._ask(subject, payload, None, timeout)).data
+
+    async def _ask(self, subject: str, payload: bytes, headers: dict[str, str] | None, timeout: float) -> Msg:
+        if not self.connected:
+            raise BusUnavailable(f"the bus is away: {subject} not asked")
+        token = self._next_token
+        self._next_token = token + 1
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[Msg] = loop.create_future()
+        self._waiting[token] = future
+        timer = loop.call_later(timeout, self._expire, future, subject)
+        try:
+            await self._send(subject, payload, f"{self._reply_prefix}{token}", headers)
+            message = await future
+        finally:
+            timer.cancel()
+            self._waiting.pop(token, None)
+        if message.headers:
+            if message.headers.get("Status") == "503":
+                raise NoResponders(f"nobody serves {subject}")
+            if PROBLEM_HEADER in message.headers:
+                problem = Problem.model_validate_json(message.data)
+                raise OperationFailed(problem.code, problem.text)
+        return message
+
+    async def _send(self, subject: str, payload: bytes, reply: str = "", headers: dict[str, str] | None = None) -> None:
+        try:
+            await self._client.publish(subject, payload, reply, headers)
+        except MaxPayloadError:
+            raise BusError(f"{len(payload)} bytes are too many for one message to {subject}") from None
+        except NatsError as error:
+            raise BusUnavailable(str(error)) from error
+
+    @staticmethod
+    def _expire(future: asyncio.Future[Msg], subject: str) -> None:
+        if not future.done():
+            future.set_exception(DeadlineExceeded(f"no answer to {subject} in time"))
+
+    async def _on_reply(self, message: Msg) -> None:
+        token = message.subject[len(self._reply_prefix) :]
+        future = self._waiting.get(int(token)) if token.isdecimal() else None
+        if future is not None and not future.done():
+            future.set_result(message)
+
+    async def serve(self, subject: str, handler: Answer, *, queue: str, concurrency: int = 256) -> Subscription:
+        serving = _Serving(self, subject, queue, handler, concurrency)
+        await self._add(serving)
+        return serving
+
+    # --- events
+
+    async def publish(self, subject: str, payload: bytes) -> None:
+        if not self.connected:
+            return
+        try:
+            await self._send(subject, payload)
+        except BusUnavailable:
+            return
+
+    async def subscribe(self, subject: str, listener: Listener) -> Subscription:
+        async def on_message(message: Msg) -> None:
+            try:
+                await listener(message.data)
+            except Exception:
+                log.exception("listener failed", subject=message.subject)
+
+        listening = _Listening(self, subject, "", on_message)
+        await self._add(listening)
+        return listening
+
+    async def _add(self, subscription: "_Listening") -> None:
+        self._subscriptions.append(subscription)
+        try:
+            await subscription.attach(self._client)
+            if self.connected:
+                # A server that has not read the SUB yet answers `no responders` to whoever asks us now.
+                await self._client.flush(CONNECT_TIMEOUT)
+        except NatsError as error:
+            # The next connection takes it along.
+            log.warning("subscribed while the bus is away", error=str(error))
+
+    def forget(self, subscription: "_Listening") -> None:
+        """It was drained: don't take it along to the next connection."""
+        if subscription in self._subscriptions:
+            self._subscriptions.remove(subscription)
+
+    # --- durable work
+
+    async def publish_durable(self, subject: str, payload: bytes, *, message_id: str) -> None:
+        headers = {"Nats-Msg-Id": message_id}
+        try:
+            message = await self._ask(subject, payload, headers, DEFAULT_DEADLINE)
+        except NoResponders:
+            if not self._streams.known:
+                raise
+            await self._streams.remake()
+            message = await self._ask(subject, payload, headers, DEFAULT_DEADLINE)
+        check_ack(message.data)
+
+    async def ensure_stream(self, stream: Stream) -> None:
+        await self._streams.ensure(stream)
+
+    async def consumer(self, stream: str, *, durable: str, subject: str, ack_wait: float = 30.0) -> Consumer:
+        number = len(self._consumers)
+        consumer = StreamConsumer(
+            self, self._streams, stream, durable, subject, ack_wait, inbox=f"{self._inbox}.c{number}"
+        )
+        await self._add(_Listening(self, consumer.inbox, "", consumer.on_message))
+        self._consumers.append(consumer)
+        await consumer.make()
+        return consumer
+
+    async def send_raw(self, subject: str, payload: bytes, reply: str = "") -> None:
+        """For consumers: acknowledgements and pull requests, which are lost while the bus is away."""
+        if self.connected:
+            try:
+                await self._send(subject, payload, reply)
+            except BusUnavailable:
+                return
+
+
+class _Listening:
+    """A subscription that outlives connections. Messages come one at a time, in order."""
+
+    def __init__(self, bus: NatsBus, subject: str, queue: str, on_message: Callable[[Msg], Awaitable[None]]) -> None:
+        self._bus = bus
+        self._subject = subject
+        self._queue = queue
+        self._on_message = on_message
+        self._inner: Any = None
+
+    async def attach(self, client: Client) -> None:
+        self._inner = await client.subscribe(self._subject, self._queue, cb=self._on_message)
+
+    async def drain(self) -> None:
+        self._bus.forget(self)
+        inner, self._inner = self._inner, None
+        if inner is None:
+            return
+        try:
+            async with asyncio.timeout(DRAIN_SECONDS):
+                await inner.drain()
+        except (NatsError, OSError, TimeoutError):
+            # The connection is gone, and what it had not delivered with it.
+            pass
+
+
+class _Serving(_Listening):
+    """Requests, each in a task of its own."""
+
+    def __init__(self, bus: NatsBus, subject: str, queue: str, handler: Answer, concurrency: int) -> None:
+        super().__init__(bus, subject, queue, self._on_request)
+        self._handler = handler
+        self._free = asyncio.Semaphore(concurrency)
+        self._running: set[asyncio.Task[None]] = set()
+
+    async def _on_request(self, message: Msg) -> None:
+        # Waits while all places are taken, and with it the subscription's queue: the rest stays unread.
+        await self._free.acquire()
+        task = asyncio.get_running_loop().create_task(self._answer(message))
+        self._running.add(task)
+        task.add_done_callback(self._finished)
+
+    def _finished(self, task: asyncio.Task[None]) -> None:
+        self._running.discard(task)
+        self._free.release()
+
+    async def _answer(self, message: Msg) -> None:
+        try:
+            reply = await self._handler(message.data)
+        except OperationFailed as refusal:
+            await self._refuse(message, Problem(code=refusal.code, text=refusal.text))
+        except Exception:
+            log.exception("request failed", subject=message.subject)
+            await self._refuse(message, Problem(code="internal"))
+        else:
+            if message.reply:
+                try:
+                    await self._bus.send_raw(message.reply, reply)
+                except BusError:
+                    log.exception("reply too large", subject=message.subject, size=len(reply))
+                    await self._refuse(message, Problem(code="internal"))
+
+    async def _refuse(self, message: Msg, problem: Problem) -> None:
+        if message.reply and self._bus.connected:
+            try:
+                body = problem.model_dump_json().encode()
+                await self._bus._send(message.reply, body, headers={PROBLEM_HEADER: problem.code})
+            except BusUnavailable:
+                return
+
+    async def drain(self) -> None:
+        await super().drain()
+        if self._running:
+            await asyncio.wait(self._running, timeout=DRAIN_SECONDS)

@@ -1,0 +1,85 @@
+"""Who may say what on the bus: one user per service, with the subjects that its job needs and no more.
+
+Replies to requests are allowed to whoever got the request (`allow_responses`), so answering needs no line here.
+"""
+
+from dataclasses import dataclass
+
+from barid_contracts import mail
+
+_STREAM = mail.ACCEPTED_STREAM
+
+
+def _produce() -> tuple[str, ...]:
+    return ("mail.v1.accepted.>", f"$JS.API.STREAM.CREATE.{_STREAM}", f"$JS.API.STREAM.UPDATE.{_STREAM}")
+
+
+def _consume(durable: str) -> tuple[str, ...]:
+    return (
+        f"$JS.API.STREAM.CREATE.{_STREAM}",
+        f"$JS.API.STREAM.UPDATE.{_STREAM}",
+        f"$JS.API.CONSUMER.CREATE.{_STREAM}.{durable}.>",
+        f"$JS.API.CONSUMER.INFO.{_STREAM}.{durable}",
+        f"$JS.API.CONSUMER.MSG.NEXT.{_STREAM}.{durable}",
+        f"$JS.ACK.{_STREAM}.{durable}.>",
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Permissions:
+    publish: tuple[str, ...]
+    subscribe: tuple[str, ...]
+
+
+_ASK_DIRECTORY = ("mail.v1.directory.authenticate", "mail.v1.directory.resolve", "mail.v1.directory.account")
+
+PERMISSIONS: dict[str, Permissions] = {
+    "directory": Permissions(
+        publish=("mail.v1.directory.changed",),
+        subscribe=("mail.v1.directory.>",),
+    ),
+    "smtp_ingress": Permissions(
+        publish=(*_ASK_DIRECTORY, "mail.v1.mailstore.over_quota", *_produce()),
+        subscribe=("mail.v1.directory.changed", "mail.v1.quota"),
+    ),
+    "mda": Permissions(
+        publish=(
+            *_ASK_DIRECTORY,
+            "mail.v1.mailstore.settle",
+            "mail.v1.mailstore.attempt",
+            "mail.v1.mailstore.sieve.active",
+            *_consume("mda"),
+        ),
+        subscribe=("mail.v1.directory.changed", "mail.v1.changed.*"),
+    ),
+    "mailstore": Permissions(
+        publish=(
+            *_ASK_DIRECTORY,
+            "mail.v1.changed.*",
+            "mail.v1.quota",
+            "mail.v1.relay.missing",
+            "mail.v1.relay.references",
+            *_produce(),
+        ),
+        subscribe=("mail.v1.mailstore.>", "mail.v1.directory.changed"),
+    ),
+    "relay": Permissions(
+        publish=(*_ASK_DIRECTORY, "mail.v1.captured", *_produce(), *_consume("relay")),
+        subscribe=("mail.v1.relay.>", "mail.v1.directory.changed"),
+    ),
+    "mss": Permissions(
+        publish=(*_ASK_DIRECTORY, "mail.v1.directory.password", "mail.v1.mailstore.>"),
+        subscribe=("mail.v1.changed.*", "mail.v1.directory.changed", "mail.v1.quota"),
+    ),
+    "admin": Permissions(
+        publish=("mail.v1.directory.>", "mail.v1.mailstore.>", "mail.v1.relay.>"),
+        subscribe=("mail.v1.changed.*", "mail.v1.captured", "mail.v1.directory.changed", "mail.v1.quota"),
+    ),
+    # One connection for a process that holds many services; also for people with a NATS client at hand.
+    "barid": Permissions(publish=(">",), subscribe=(">",)),
+}
+
+
+def inbox_of(user: str) -> str:
+    """The part of the inbox space that only this user may listen to: replies are not for others' eyes."""
+    return f"_INBOX.{user}.>"
