@@ -1,0 +1,37 @@
+"""`barid-directory`, or `python -m barid_directory`."""
+
+from barid_runtime.run import serve
+
+from barid_runtime.bus.nats import connect
+from barid_runtime.bus.port import Bus
+from barid_runtime.clock import SystemClock
+from barid_runtime.ids import new_id
+from barid_runtime.service import Service
+
+from .adapters.argon2 import Argon2Hasher
+from .adapters.sqlite import open_store
+from .handlers.service import DirectoryService
+from .settings import Settings
+
+
+def build(settings: Settings) -> Service:
+    async def open_bus() -> Bus:
+        password = settings.bus_password.get_secret_value()
+        return await connect(settings.bus_url, user=settings.bus_user, password=password, name="directory")
+
+    return DirectoryService(
+        open_bus=open_bus,
+        open_store=lambda: open_store(settings.database),
+        hasher=Argon2Hasher(threads=settings.hashing_threads),
+        clock=SystemClock(),
+        new_id=new_id,
+        postmaster=settings.postmaster,
+    )
+
+
+def main() -> None:
+    serve(build, Settings)
+
+
+if __name__ == "__main__":
+    main()

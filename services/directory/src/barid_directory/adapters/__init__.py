@@ -1,0 +1,1 @@
+"""The doors: the store on SQLite, argon2 on threads."""

@@ -1,0 +1,1 @@
+"""The schema of directory.db, a file a step."""

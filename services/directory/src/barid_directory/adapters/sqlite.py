@@ -1,0 +1,201 @@
+"""The store on SQLite, in statements that PostgreSQL takes as well, but for the parameters' style.
+
+Domains are few and asked for with every address, so readers hold them in memory; this process is the file's only
+writer (house rule: one owner per SQLite file), so the copy is right as soon as a change is durable.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+
+from barid_runtime.database.migrations import migrate
+
+from barid_runtime.database.port import Cursor, Database
+from barid_runtime.database.sqlite import open_database
+
+from ..policy.addresses import canonical, without_detail
+from ..ports import AccountRow, AliasRow, Book, DomainRow, Register
+
+T = TypeVar("T")
+
+_ACCOUNT = "SELECT id, address, quota, enabled, password FROM account"
+
+
+def _account(row: tuple[str, str, int, int, str] | None) -> AccountRow | None:
+    return None if row is None else AccountRow(row[0], row[1], row[2], bool(row[3]), row[4])
+
+
+def _load_domains(cursor: Cursor) -> dict[str, DomainRow]:
+    return {row[0]: DomainRow(*row) for row in cursor.all("SELECT name, catch_all FROM domain ORDER BY name")}
+
+
+class SqliteBook:
+    """Implements ports.Book on one snapshot."""
+
+    __slots__ = ("_cursor", "_domains")
+
+    def __init__(self, cursor: Cursor, domains: dict[str, DomainRow]) -> None:
+        self._cursor = cursor
+        self._domains = domains
+
+    def domain(self, name: str) -> DomainRow | None:
+        return self._domains.get(name)
+
+    def domains(self) -> list[DomainRow]:
+        return list(self._domains.values())
+
+    def account(self, address: str) -> AccountRow | None:
+        return _account(self._cursor.one(f"{_ACCOUNT} WHERE address = ?", (address,)))
+
+    def account_by_id(self, account: str) -> AccountRow | None:
+        return _account(self._cursor.one(f"{_ACCOUNT} WHERE id = ?", (account,)))
+
+    def first_account(self, domain: str | None) -> AccountRow | None:
+        if domain is None:
+            return _account(self._cursor.one(f"{_ACCOUNT} ORDER BY seq LIMIT 1"))
+        return _account(self._cursor.one(f"{_ACCOUNT} WHERE domain = ? ORDER BY seq LIMIT 1", (domain,)))
+
+    def accounts(self, after: str, limit: int, domain: str | None) -> list[AccountRow]:
+        if domain is None:
+            rows = self._cursor.all(f"{_ACCOUNT} WHERE address > ? ORDER BY address LIMIT ?", (after, limit))
+        else:
+            rows = self._cursor.all(
+                f"{_ACCOUNT} WHERE domain = ? AND address > ? ORDER BY address LIMIT ?", (domain, after, limit)
+            )
+        return [AccountRow(row[0], row[1], row[2], bool(row[3]), row[4]) for row in rows]
+
+    def alias(self, address: str) -> AliasRow | None:
+        rows = self._cursor.all("SELECT target FROM alias_target WHERE alias = ? ORDER BY position", (address,))
+        return AliasRow(address, tuple([row[0] for row in rows])) if rows else None
+
+    def aliases(self, after: str, limit: int, domain: str | None) -> list[AliasRow]:
+        if domain is None:
+            rows = self._cursor.all(
+                "SELECT address FROM alias WHERE address > ? ORDER BY address LIMIT ?", (after, limit)
+            )
+        else:
+            rows = self._cursor.all(
+                "SELECT address FROM alias WHERE domain = ? AND address > ? ORDER BY address LIMIT ?",
+                (domain, after, limit),
+            )
+        found = [self.alias(row[0]) for row in rows]
+        return [alias for alias in found if alias is not None]
+
+    def aliases_to(self, address: str, limit: int) -> list[str]:
+        rows = self._cursor.all("SELECT DISTINCT alias FROM alias_target WHERE leads_to = ? LIMIT ?", (address, limit))
+        return [row[0] for row in rows]
+
+
+class SqliteRegister(SqliteBook):
+    """Implements ports.Register within a transaction. Domains are read afresh: a change may have come just before."""
+
+    __slots__ = ("domains_changed",)
+
+    def __init__(self, cursor: Cursor) -> None:
+        super().__init__(cursor, _load_domains(cursor))
+        self.domains_changed = False
+
+    def put_domain(self, domain: DomainRow) -> None:
+        self._cursor.execute(
+            "INSERT INTO domain (name, catch_all) VALUES (?, ?) "
+            "ON CONFLICT (name) DO UPDATE SET catch_all = excluded.catch_all",
+            (domain.name, domain.catch_all),
+        )
+        self.domains_changed = True
+
+    def delete_domain(self, name: str) -> bool:
+        self._cursor.execute("DELETE FROM domain WHERE name = ?", (name,))
+        self.domains_changed = True
+        return self._cursor.changes() > 0
+
+    def domain_in_use(self, name: str) -> bool:
+        row = self._cursor.one(
+            "SELECT EXISTS (SELECT 1 FROM account WHERE domain = ?) OR EXISTS (SELECT 1 FROM alias WHERE domain = ?)",
+            (name, name),
+        )
+        return row is not None and bool(row[0])
+
+    def insert_account(self, account: AccountRow, created: int) -> None:
+        self._cursor.execute(
+            "INSERT INTO account (id, address, domain, quota, enabled, password, created) VALUES (?, ?, ?, ?, ?, ?, ?)",
+            (
+                account.id,
+                account.address,
+                account.address.rpartition("@")[2],
+                account.quota,
+                int(account.enabled),
+                account.password,
+                created,
+            ),
+        )
+
+    def update_account(self, account: AccountRow) -> None:
+        self._cursor.execute(
+            "UPDATE account SET quota = ?, enabled = ?, password = ? WHERE id = ?",
+            (account.quota, int(account.enabled), account.password, account.id),
+        )
+
+    def replace_hash(self, account: str, old: str, new: str) -> bool:
+        self._cursor.execute("UPDATE account SET password = ? WHERE id = ? AND password = ?", (new, account, old))
+        return self._cursor.changes() > 0
+
+    def delete_account(self, account: str) -> None:
+        self._cursor.execute("DELETE FROM account WHERE id = ?", (account,))
+
+    def put_alias(self, alias: AliasRow) -> None:
+        self.delete_alias(alias.address)
+        self._cursor.execute(
+            "INSERT INTO alias (address, domain) VALUES (?, ?)", (alias.address, alias.address.rpartition("@")[2])
+        )
+        self._cursor.executemany(
+            "INSERT INTO alias_target (alias, position, target, leads_to) VALUES (?, ?, ?, ?)",
+            [
+                (alias.address, n, target, without_detail(canonical(target) or target))
+                for n, target in enumerate(alias.targets)
+            ],
+        )
+
+    def delete_alias(self, address: str) -> bool:
+        self._cursor.execute("DELETE FROM alias_target WHERE alias = ?", (address,))
+        self._cursor.execute("DELETE FROM alias WHERE address = ?", (address,))
+        return self._cursor.changes() > 0
+
+
+class SqliteStore:
+    """Implements ports.Store. Made by `open_store`."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._domains: dict[str, DomainRow] = {}
+
+    async def reload(self) -> None:
+        self._domains = await self._database.read(_load_domains)
+
+    async def consult(self, question: Callable[[Book], T]) -> T:
+        return await self._database.read(lambda cursor: question(SqliteBook(cursor, self._domains)))
+
+    async def change(self, work: Callable[[Register], T]) -> T:
+        changed = False
+
+        def transact(cursor: Cursor) -> T:
+            nonlocal changed
+            register = SqliteRegister(cursor)
+            result = work(register)
+            changed = register.domains_changed
+            return result
+
+        result = await self._database.write(transact)
+        if changed:
+            await self.reload()
+        return result
+
+    async def close(self) -> None:
+        await self._database.close()
+
+
+async def open_store(path: Path) -> SqliteStore:
+    """The store in this file, its schema brought up to date. Raises DatabaseError."""
+    await migrate(path, "barid_directory.adapters.migrations")
+    store = SqliteStore(open_database(path))
+    await store.reload()
+    return store

@@ -1,0 +1,1 @@
+"""The directory's operations, one file a subject matter, and the service that opens the doors."""
