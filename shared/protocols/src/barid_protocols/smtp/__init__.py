@@ -4,6 +4,20 @@
 """
 
 from barid_protocols.smtp.address import Address, canonical_domain, parse_address, parse_path
+from barid_protocols.smtp.client import ClientConnection
+from barid_protocols.smtp.client_events import (
+    AuthDone,
+    ClientEvent,
+    EnvelopeDone,
+    Greeted,
+    HelloDone,
+    Lost,
+    MessageDone,
+    Phase,
+    ResetDone,
+    TlsReady,
+)
+from barid_protocols.smtp.client_replies import Capabilities
 from barid_protocols.smtp.connection import ServerConnection
 from barid_protocols.smtp.errors import AddressError, LocalError, SmtpError
 from barid_protocols.smtp.events import (
@@ -36,8 +50,12 @@ __all__ = [
     "Address",
     "AddressError",
     "Answer",
+    "AuthDone",
     "Authenticate",
     "BareLineEnds",
+    "Capabilities",
+    "ClientConnection",
+    "ClientEvent",
     "CloseReason",
     "Closed",
     "Connected",
@@ -46,21 +64,29 @@ __all__ = [
     "DataEnd",
     "DataStarted",
     "Decision",
+    "EnvelopeDone",
     "Event",
+    "Greeted",
     "Hello",
+    "HelloDone",
     "LocalError",
+    "Lost",
     "MailFrom",
+    "MessageDone",
     "Notice",
+    "Phase",
     "Profile",
     "RcptTo",
     "Refused",
     "Reply",
     "Reset",
+    "ResetDone",
     "ServerConnection",
     "ServerOptions",
     "SmtpError",
     "StartTls",
     "State",
+    "TlsReady",
     "Verify",
     "canonical_domain",
     "format_date",

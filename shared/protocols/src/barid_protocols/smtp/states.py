@@ -17,6 +17,9 @@ from barid_protocols.smtp.replies import Reply
 
 
 class State(Enum):
+    # Enum's own __hash__ is written in Python; identity is enough and cheaper for what is looked up on every line.
+    __hash__ = object.__hash__
+
     CONNECTED = "connected"  # the host has not yet decided on the greeting
     TURNED_AWAY = "turned away"  # greeted with 554: only QUIT is left (RFC 5321 §3.1)
     GREETED = "greeted"  # 220 is out, or TLS has just begun; no EHLO yet
@@ -30,6 +33,8 @@ class State(Enum):
 
 
 class Input(Enum):
+    __hash__ = object.__hash__
+
     GREET = "greeting"
     TURN_AWAY = "greeting refused"
     EHLO = "EHLO"

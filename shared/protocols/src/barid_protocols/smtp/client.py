@@ -1,0 +1,448 @@
+"""The client's door: operations in, octets and events out.
+
+    client = ClientConnection()
+    client.receive_data(data) … client.next_event() → Greeted
+    client.hello("relay.example.org")                 → HelloDone
+    client.starttls()                                 → TlsReady, handshake, client.tls_established(), hello again
+    client.begin(sender, recipients, size=…)          → EnvelopeDone
+    client.send_body(chunk) …; client.end_body()      → MessageDone
+    client.quit()                                     → Lost
+    after each call and each event: transport.write(client.data_to_send())
+
+Rules:
+- One operation at a time; calling out of turn is LocalError. Each ends in one event of its own, or in Lost.
+- If PIPELINING was offered an envelope goes out as one group (RFC 2920); else command by command, from ``next_event``.
+- Replies are matched to commands by order alone. A reply that nothing waits for ends the connection, except 421.
+- Nothing that came before the TLS handshake is kept: octets behind the 220 end the connection (response injection), and
+  capabilities are forgotten (RFC 3207 §4.2).
+- Addresses and names are checked before they are sent, so no caller can inject a command.
+"""
+
+import re
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from barid_protocols.sasl import ClientMechanism, Credentials, SaslError, client_mechanism, decode_base64, encode_base64
+from barid_protocols.smtp.client_events import (
+    AuthDone,
+    ClientEvent,
+    EnvelopeDone,
+    Greeted,
+    HelloDone,
+    Lost,
+    MessageDone,
+    Phase,
+    ResetDone,
+    TlsReady,
+)
+from barid_protocols.smtp.client_replies import BadReply, Capabilities, ReplyReader
+from barid_protocols.smtp.data import Stuffer
+from barid_protocols.smtp.errors import LocalError
+from barid_protocols.smtp.options import MAX_COMMAND_LINE
+from barid_protocols.smtp.replies import Reply
+
+_HELLO_NAME = re.compile(r"[A-Za-z0-9._:\[\]-]{1,255}")
+# No white space, control characters or angle brackets outside a quoted local part; quoted ones may hold what
+# RFC 5321 §4.1.2 lets them. The address itself is the business of whoever made it.
+_UNSAFE = r'\x00-\x20\x7F-\x9F<>"\\\uD800-\uDFFF'
+_PATH = re.compile(rf'(?:"(?:[ !#-\[\]-~\u00A0-\uD7FF\uE000-\U0010FFFF]|\\[ -~])*+"@)?+[^{_UNSAFE}]++')
+
+
+@dataclass(slots=True)
+class _Transaction:
+    """The envelope under way. ``unsent`` is what waits for its turn when there is no PIPELINING."""
+
+    count: int
+    unsent: deque[bytes]
+    sender: Reply | None = None
+    recipients: list[Reply] = field(default_factory=list)
+    final: list[Reply] = field(default_factory=list)
+    unanswered: int = 0
+    resetting: bool = False  # the first reply is that to a RSET that went ahead
+    stuffer: Stuffer = field(default_factory=Stuffer)
+    abandoned: bool = False  # 354 although nobody was accepted: only a lone dot is sent (RFC 2920 §3.1)
+
+    @property
+    def accepted(self) -> int:
+        return sum(reply.positive for reply in self.recipients)
+
+
+class ClientConnection:
+    """One connection to a server. ``lmtp`` speaks RFC 2033; ``tls`` if the transport was encrypted from the start."""
+
+    __slots__ = (
+        "_eof",
+        "_hello_name",
+        "_lmtp",
+        "_lost",
+        "_mechanism",
+        "_open",
+        "_out",
+        "_phase",
+        "_reader",
+        "_transaction",
+        "_tried_helo",
+        "capabilities",
+        "tls",
+    )
+
+    def __init__(self, *, lmtp: bool = False, tls: bool = False) -> None:
+        self.capabilities = Capabilities()
+        self.tls = tls
+        self._lmtp = lmtp
+        self._phase = Phase.GREETING
+        self._reader = ReplyReader()
+        self._out: list[bytes] = []
+        self._transaction: _Transaction | None = None
+        self._mechanism: ClientMechanism | None = None
+        self._hello_name = ""
+        self._tried_helo = False
+        self._lost: Lost | None = None
+        self._eof = False
+        # The server may hold a transaction that came to nothing; a RSET leads the next envelope.
+        self._open = False
+
+    @property
+    def phase(self) -> Phase:
+        return self._phase
+
+    @property
+    def idle(self) -> bool:
+        """Ready for the next operation."""
+        return self._phase is Phase.IDLE
+
+    def data_to_send(self) -> bytes:
+        """All octets owed to the server, once."""
+        result = b"".join(self._out)
+        self._out.clear()
+        return result
+
+    def receive_data(self, data: bytes) -> None:
+        """Keep what was read. Feed what each read gave before reading more: the core bounds a reply, not a read."""
+        if self._phase is Phase.CLOSED:
+            return
+        if self._phase is Phase.TLS:
+            self._lose("server sent plaintext after agreeing to TLS")
+            return
+        self._reader.feed(data)
+
+    def receive_eof(self) -> None:
+        self._eof = True
+
+    def next_event(self) -> ClientEvent | None:
+        """The next event, or None until there is more input. Never raises for what the server sent."""
+        while self._lost is None and self._phase is not Phase.CLOSED:
+            try:
+                reply = self._reader.next_reply()
+            except BadReply as error:
+                self._lose(str(error))
+                break
+            if reply is None:
+                if self._eof:
+                    self._lose("server closed the connection")
+                break
+            event = self._on_reply(reply)
+            if event is not None:
+                return event
+        lost, self._lost = self._lost, None
+        return lost
+
+    # Operations.
+
+    def hello(self, name: str) -> None:
+        """EHLO (LHLO for LMTP); falls back to HELO where EHLO is not known."""
+        self._need(Phase.IDLE)
+        if not _HELLO_NAME.fullmatch(name):
+            raise LocalError("no name for EHLO")
+        self._hello_name = name
+        self._tried_helo = False
+        self.capabilities = Capabilities()
+        self._command(f"{'LHLO' if self._lmtp else 'EHLO'} {name}", Phase.HELLO)
+
+    def starttls(self) -> None:
+        self._need(Phase.IDLE)
+        if self.tls:
+            raise LocalError("TLS is active")
+        self._command("STARTTLS", Phase.STARTTLS)
+
+    def tls_established(self) -> None:
+        """The handshake is done: say hello again."""
+        self._need(Phase.TLS)
+        self.tls = True
+        self.capabilities = Capabilities()
+        self._phase = Phase.IDLE
+
+    def authenticate(self, login: str, password: str, *, allow_plaintext: bool = False) -> None:
+        """PLAIN, or LOGIN where that is all there is. Raises LocalError if neither is offered, for credentials that
+        cannot be sent, and without TLS unless ``allow_plaintext``."""
+        self._need(Phase.IDLE)
+        if not self.tls and not allow_plaintext:
+            raise LocalError("no log-in without TLS")
+        name = next((name for name in ("PLAIN", "LOGIN") if name in self.capabilities.mechanisms), None)
+        if name is None:
+            raise LocalError("server offers neither PLAIN nor LOGIN")
+        try:
+            self._mechanism = client_mechanism(name, Credentials("", login, password))
+        except SaslError as error:
+            raise LocalError(error.text) from None
+        initial = self._mechanism.initial()
+        line = f"AUTH {name}"
+        if initial is not None:
+            encoded = encode_base64(initial).decode("ascii") or "="
+            # RFC 4954 §4: an initial response that makes the line too long is sent after a challenge instead.
+            if len(line) + 1 + len(encoded) + 2 <= MAX_COMMAND_LINE:
+                line += f" {encoded}"
+        self._command(line, Phase.AUTH)
+
+    def begin(
+        self,
+        reverse_path: str,
+        recipients: Sequence[str],
+        *,
+        size: int | None = None,
+        eight_bit: bool = False,
+        smtputf8: bool = False,
+    ) -> None:
+        """MAIL, RCPT for each, DATA. Addresses without brackets, "" for the null path.
+
+        ``size`` and ``eight_bit`` are declared where the server knows them. Raises LocalError for an address that could
+        not be sent safely, for none at all, and for ``smtputf8`` or a non-ASCII address if SMTPUTF8 is not offered.
+        """
+        self._need(Phase.IDLE)
+        if not recipients:
+            raise LocalError("no recipients")
+        for path in (reverse_path, *recipients):
+            if not _PATH.fullmatch(path) and (path or path is not reverse_path):
+                raise LocalError("address cannot be sent")
+            smtputf8 = smtputf8 or not path.isascii()
+        if smtputf8 and "SMTPUTF8" not in self.capabilities:
+            raise LocalError("server does not offer SMTPUTF8")
+        parameters = ""
+        if size is not None and self.capabilities.size:
+            parameters += f" SIZE={size}"
+        if eight_bit and "8BITMIME" in self.capabilities:
+            parameters += " BODY=8BITMIME"
+        if smtputf8:
+            parameters += " SMTPUTF8"
+        commands = [f"MAIL FROM:<{reverse_path}>{parameters}\r\n", *(f"RCPT TO:<{path}>\r\n" for path in recipients)]
+        transaction = _Transaction(len(recipients), deque(line.encode("utf-8") for line in commands))
+        transaction.unsent.append(b"DATA\r\n")
+        if self._open:
+            transaction.unsent.appendleft(b"RSET\r\n")
+            transaction.resetting = True
+            self._open = False
+        self._transaction = transaction
+        self._phase = Phase.ENVELOPE
+        self._send_envelope(transaction)
+
+    def send_body(self, chunk: bytes) -> None:
+        """A piece of the message as stored, cut anywhere. Bare CR and LF leave as CR LF; dots are stuffed."""
+        self._need(Phase.BODY)
+        assert self._transaction is not None
+        self._out.append(self._transaction.stuffer.feed(chunk))
+
+    def end_body(self) -> None:
+        self._need(Phase.BODY)
+        assert self._transaction is not None
+        self._out.append(self._transaction.stuffer.finish())
+        self._phase = Phase.END_OF_BODY
+
+    def reset(self) -> None:
+        self._need(Phase.IDLE)
+        self._command("RSET", Phase.RESET)
+
+    def quit(self) -> None:
+        """Lost follows, when the server has answered or closed."""
+        self._need(Phase.IDLE)
+        self._command("QUIT", Phase.QUIT)
+
+    # Replies.
+
+    def _need(self, phase: Phase) -> None:
+        if self._phase is not phase:
+            raise LocalError(f"not in phase {self._phase.value}")
+
+    def _command(self, line: str, phase: Phase) -> None:
+        self._out.append(f"{line}\r\n".encode("ascii"))
+        self._phase = phase
+
+    def _lose(self, reason: str, reply: Reply | None = None) -> None:
+        final = tuple(self._transaction.final) if self._transaction else ()
+        self._lost = Lost(self._phase, reason, reply, final)
+        self._phase = Phase.CLOSED
+        self._transaction = None
+        self._mechanism = None
+
+    def _on_reply(self, reply: Reply) -> ClientEvent | None:
+        """One reply, in order. None if the operation goes on."""
+        match self._phase:
+            case Phase.ENVELOPE:
+                return self._on_envelope(reply)
+            case Phase.END_OF_BODY:
+                return self._on_final(reply)
+            case Phase.AUTH:
+                return self._on_auth(reply)
+            case Phase.QUIT:
+                self._lose("quit", reply)
+                return None
+            case Phase.BODY | Phase.IDLE:
+                self._lose("server is closing" if reply.code == 421 else "reply that nothing waits for", reply)
+                return None
+        if 300 <= reply.code < 400:
+            self._lose("reply out of place", reply)
+            return None
+        match self._phase:
+            case Phase.GREETING:
+                self._phase = Phase.IDLE
+                return Greeted(reply)
+            case Phase.HELLO:
+                return self._on_hello(reply)
+            case Phase.STARTTLS:
+                return self._on_starttls(reply)
+            case _:
+                self._phase = Phase.IDLE
+                return ResetDone(reply)
+
+    def _on_hello(self, reply: Reply) -> ClientEvent | None:
+        # RFC 5321 §3.2 names 500 and 502 for a server that does not know EHLO; 501, 504 and 550 are sent as well.
+        if reply.permanent and not self._lmtp and not self._tried_helo:
+            self._tried_helo = True
+            self._command(f"HELO {self._hello_name}", Phase.HELLO)
+            return None
+        if reply.positive and not self._tried_helo:
+            self.capabilities = Capabilities.parse(reply)
+        self._phase = Phase.IDLE
+        return HelloDone(reply, self.capabilities)
+
+    def _on_starttls(self, reply: Reply) -> ClientEvent | None:
+        if not reply.positive:
+            self._phase = Phase.IDLE
+            return TlsReady(reply)
+        if not self._reader.empty:
+            self._lose("server sent plaintext after agreeing to TLS")
+            return None
+        self._phase = Phase.TLS
+        return TlsReady(reply)
+
+    def _on_auth(self, reply: Reply) -> ClientEvent | None:
+        mechanism = self._mechanism
+        assert mechanism is not None
+        if reply.code != 334:
+            if 300 <= reply.code < 400:
+                self._lose("reply out of place", reply)
+                return None
+            self._mechanism = None
+            self._phase = Phase.IDLE
+            return AuthDone(reply)
+        try:
+            response = mechanism.step(decode_base64(reply.lines[0].strip().encode("ascii", "replace")))
+        except SaslError:
+            # Cancel; the server's 501 is then the outcome.
+            self._out.append(b"*\r\n")
+        else:
+            self._out.append(encode_base64(response) + b"\r\n")
+        return None
+
+    # The transaction.
+
+    def _send_envelope(self, transaction: _Transaction) -> None:
+        unsent = transaction.unsent
+        if "PIPELINING" in self.capabilities:
+            self._out.append(b"".join(unsent))
+            transaction.unanswered = len(unsent)
+            unsent.clear()
+        else:
+            self._out.append(unsent.popleft())
+            transaction.unanswered = 1
+
+    def _on_envelope(self, reply: Reply) -> ClientEvent | None:
+        transaction = self._transaction
+        assert transaction is not None
+        transaction.unanswered -= 1
+        if transaction.abandoned:
+            return self._finish_abandoned(transaction, reply)
+        if reply.code == 421:
+            self._lose("server is closing", reply)
+            return None
+        if transaction.resetting:
+            if reply.code >= 300:
+                self._lose("server refuses RSET", reply)
+                return None
+            transaction.resetting = False
+            return self._next_command(transaction)
+        is_data = transaction.sender is not None and len(transaction.recipients) == transaction.count
+        if 300 <= reply.code < 400 and not (is_data and reply.code == 354):
+            self._lose("reply out of place", reply)
+            return None
+        if is_data:
+            return self._on_data(transaction, reply)
+        if transaction.sender is None:
+            transaction.sender = reply
+        else:
+            transaction.recipients.append(reply)
+        return self._next_command(transaction)
+
+    def _next_command(self, transaction: _Transaction) -> ClientEvent | None:
+        """Without PIPELINING, send the next command, unless nothing is left to win."""
+        if transaction.unanswered:
+            return None
+        sender = transaction.sender
+        done = len(transaction.recipients) == transaction.count
+        if sender is not None and (not sender.positive or (done and not transaction.accepted)):
+            return self._give_up(transaction, None)
+        self._out.append(transaction.unsent.popleft())
+        transaction.unanswered = 1
+        return None
+
+    def _on_data(self, transaction: _Transaction, reply: Reply) -> ClientEvent | None:
+        assert transaction.sender is not None
+        accepted = transaction.accepted if transaction.sender.positive else 0
+        if reply.code != 354:
+            if reply.positive:
+                self._lose("reply out of place", reply)
+                return None
+            return self._give_up(transaction, reply)
+        if accepted:
+            self._phase = Phase.BODY
+            return EnvelopeDone(transaction.sender, tuple(transaction.recipients), reply, ready=True)
+        self._out.append(b".\r\n")
+        if self._lmtp and not transaction.accepted:
+            # No recipient, so no reply will come (RFC 2033 §4.2).
+            return self._give_up(transaction, None)
+        transaction.abandoned = True
+        transaction.unanswered = transaction.accepted if self._lmtp else 1
+        return None
+
+    def _finish_abandoned(self, transaction: _Transaction, _: Reply) -> ClientEvent | None:
+        """Whatever the reply to an empty message for nobody was, nothing was sent."""
+        return None if transaction.unanswered else self._give_up(transaction, None)
+
+    def _give_up(self, transaction: _Transaction, data: Reply | None) -> EnvelopeDone:
+        sender = transaction.sender
+        assert sender is not None
+        if sender.positive:
+            # Who was accepted fails by the reply to DATA; a server that says 354 to nobody leaves nobody accepted.
+            recipients = [data if reply.positive and data is not None else reply for reply in transaction.recipients]
+        else:
+            recipients = [sender] * transaction.count
+        self._transaction = None
+        self._open = True
+        self._phase = Phase.IDLE
+        return EnvelopeDone(sender, tuple(recipients), data, ready=False)
+
+    def _on_final(self, reply: Reply) -> ClientEvent | None:
+        transaction = self._transaction
+        assert transaction is not None
+        if 300 <= reply.code < 400:
+            self._lose("reply out of place", reply)
+            return None
+        transaction.final.append(reply)
+        accepted = transaction.accepted
+        if not self._lmtp:
+            transaction.final *= accepted
+        elif len(transaction.final) < accepted:
+            return None
+        self._transaction = None
+        self._phase = Phase.IDLE
+        return MessageDone(tuple(transaction.final))
