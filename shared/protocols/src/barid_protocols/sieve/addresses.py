@@ -72,6 +72,7 @@ def _from_tokens(value: str) -> list[Address]:
     found: list[Address] = []
     words: list[str] = []
     in_angle = done = False
+    value = value.replace("\0", "")  # forbidden in mail, and our mark of the sign @
     position, end = 0, len(value)
     while position < end:
         match = _TOKEN.match(value, position)
@@ -104,11 +105,13 @@ def _from_tokens(value: str) -> list[Address]:
 
 
 def _finish(words: list[str], found: list[Address]) -> None:
-    # "\0" stands for the sign @: no atom can hold a NUL, and a quoted one is as good as none.
+    # "\0" stands for the sign @.
     if not words:
         return
     if "\0" not in words:
-        found.append(Address(" ".join(words), ""))
+        bare = " ".join(words).strip()
+        if bare:
+            found.append(Address(bare, ""))
         return
     at = len(words) - 1 - words[::-1].index("\0")
     start, stop = at - 1, at + 1

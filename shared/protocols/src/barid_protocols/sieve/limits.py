@@ -9,17 +9,24 @@ MAX_NESTING = 32
 MAX_NUMBER = 2**31 - 1
 """RFC 5228 §2.4.1 wants at least this; larger numbers are an error rather than a wrap."""
 
-MAX_FUEL = 200_000
-"""Units of work in one run: a unit is one action, or one comparison of up to `FUEL_CHARACTERS` characters.
-At most 0.2 s of CPU on a slow core; common scripts burn fewer than 100."""
+MAX_FUEL = 100_000
+"""Units of work in one run: a unit is one action, or one comparison of up to `FUEL_CHARACTERS` characters: 0.1 µs as
+a rule and 3 µs at worst. So at most about 0.3 s of CPU for a hostile script; common ones burn fewer than 100 units, and
+a white list of 5,000 substrings over 10 addresses still runs."""
 
 FUEL_SHIFT = 8
 FUEL_CHARACTERS = 1 << FUEL_SHIFT
 """Comparing a longer value costs one unit more per this many characters."""
 
+KEY_SHIFT = 5
+"""A longer key costs one unit more per 32 characters: `str.find` takes their product at worst."""
+
+EXPANSION_SHIFT = 4
+"""Expanding variables costs a unit per 16 characters: what follows may look at every word of them."""
+
 MAX_QUESTIONS = 32
-"""Questions asked of the host in one run. Each costs a repeated run, so this also bounds the whole at
-`MAX_QUESTIONS * MAX_FUEL`."""
+"""Questions asked of the host in one run. Each costs a repeated run; the n-th has an n-th of MAX_FUEL, so that all of
+them together burn at most four times MAX_FUEL."""
 
 MAX_ACTIONS = 32
 """Distinct actions of one run: each is a copy of the message somewhere."""
@@ -51,6 +58,9 @@ MAX_MAILBOX_LENGTH = 1000
 
 MAX_ADDRESS_LENGTH = 320
 """64 + 1 + 255 octets, RFC 5321 §4.5.3.1."""
+
+MAX_ADDRESS_TEXT = 1000
+"""Characters of an address with its display name."""
 
 VACATION_DEFAULT_DAYS = 7
 VACATION_MIN_DAYS = 1

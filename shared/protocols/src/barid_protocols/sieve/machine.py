@@ -13,6 +13,8 @@ from barid_protocols.sieve.limits import MAX_ACTIONS, MAX_FUEL, MAX_REDIRECTS
 from barid_protocols.sieve.message import Message
 from barid_protocols.sieve.questions import Answer, Ask
 
+_KEEP_ONLY = (Keep(),)
+
 
 class Unanswered(Exception):
     def __init__(self, question: Ask) -> None:
@@ -29,6 +31,7 @@ class Run:
         "_discard",
         "_redirects",
         "answers",
+        "budget",
         "captures",
         "flags",
         "fuel",
@@ -40,7 +43,7 @@ class Run:
     def __init__(self, message: Message, answers: Mapping[Ask, Answer]) -> None:
         self.message = message
         self.answers = answers
-        self.fuel = MAX_FUEL
+        self.budget = self.fuel = MAX_FUEL // (1 + len(answers))
         self.variables: dict[str, str] = {}
         self.captures: tuple[str, ...] = ()
         self.flags: tuple[str, ...] = ()
@@ -56,7 +59,7 @@ class Run:
         return answer
 
     def exhausted(self) -> SieveRuntimeError:
-        return SieveRuntimeError(f"the script does more than {MAX_FUEL} units of work on this message")
+        return SieveRuntimeError(f"the script does more than {self.budget} units of work on this message")
 
     def keep(self, action: Keep | FileInto) -> None:
         """Filing twice into one mailbox files once, with all the flags (RFC 5228 §2.10.3). Keep means INBOX."""
@@ -97,11 +100,14 @@ class Run:
         """Resolves the implicit keep with the flags as they stand at the end (RFC 5232 §4.1)."""
         implicit = self.keeps
         if implicit:
+            if not self._actions:
+                # Most runs end here.
+                return Result((Keep(self.flags),) if self.flags else _KEEP_ONLY, True, self.budget - self.fuel)
             self.keep(Keep(self.flags))
         actions = tuple(self._actions.values())
         if self._discard and not any(isinstance(action, Keep | FileInto | Redirect) for action in actions):
             actions += (self._discard,)
-        return Result(actions, implicit, MAX_FUEL - self.fuel)
+        return Result(actions, implicit, self.budget - self.fuel)
 
     def _add(self, key: tuple[type, str], action: Action) -> None:
         # The implicit keep is no work of the script's: it must never fail.

@@ -13,7 +13,7 @@ from barid_protocols.sieve.nodes import StringNode
 from barid_protocols.sieve.scope import Scope
 from barid_protocols.sieve.signature import Bound, Kind, Tag
 from barid_protocols.sieve.templates import Text, constants, expand_all
-from barid_protocols.sieve.wildcard import Span, compile_wildcard
+from barid_protocols.sieve.wildcard import Span, compile_wildcard, literal_weight
 
 Fold = Callable[[str], str]
 Matcher = Callable[[Run, Sequence[str]], bool]
@@ -85,11 +85,15 @@ def _is(fold: Fold, texts: Sequence[Text]) -> Matcher:
 def _contains(fold: Fold, texts: Sequence[Text]) -> Matcher:
     known = constants(texts)
     folded = None if known is None else [fold(key) for key in known]
+    folded_weight = sum(map(literal_weight, folded or ()))
 
     def match(run: Run, values: Sequence[str]) -> bool:
-        keys = folded if folded is not None else [fold(key) for key in expand_all(run, texts)]
+        keys, weight = folded, folded_weight
+        if keys is None:
+            keys = [fold(key) for key in expand_all(run, texts)]
+            weight = sum(map(literal_weight, keys))
         for value in values:
-            run.fuel -= len(keys) * (1 + (len(value) >> FUEL_SHIFT))
+            run.fuel -= weight * (1 + (len(value) >> FUEL_SHIFT))
             if run.fuel < 0:
                 raise run.exhausted()
             candidate = fold(value)
@@ -108,7 +112,9 @@ def _matches(fold: Fold, texts: Sequence[Text], captures: bool) -> Matcher:
     def match(run: Run, values: Sequence[str]) -> bool:
         patterns = compiled
         if patterns is None:
-            patterns = [compile_wildcard(fold(key)) for key in expand_all(run, texts)]
+            keys = expand_all(run, texts)
+            run.fuel -= sum(map(len, keys))  # compiling takes 1 µs a character
+            patterns = [compile_wildcard(fold(key)) for key in keys]
         for value in values:
             candidate = fold(value)
             price = 1 + (len(value) >> FUEL_SHIFT)

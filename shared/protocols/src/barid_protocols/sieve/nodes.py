@@ -1,8 +1,12 @@
 """The syntax tree. `position` is an offset into the script's text; `Source.error` turns it into line and column."""
 
+import re
+from bisect import bisect_right
 from dataclasses import dataclass, field
 
 from barid_protocols.sieve.errors import SieveSyntaxError
+
+_LINE_END = re.compile("\n")
 
 
 @dataclass(slots=True)
@@ -59,13 +63,16 @@ class CommandNode:
 class Source:
     """The script's text: turns offsets into places."""
 
-    __slots__ = ("text",)
+    __slots__ = ("_line_starts", "text")
 
     def __init__(self, text: str) -> None:
         self.text = text
+        # Found once: every command asks for its line, and counting anew each time would be quadratic.
+        self._line_starts = [0, *(match.end() for match in _LINE_END.finditer(text))]
 
     def line(self, position: int) -> int:
-        return self.text.count("\n", 0, position) + 1
+        return bisect_right(self._line_starts, position)
 
     def error(self, position: int, reason: str) -> SieveSyntaxError:
-        return SieveSyntaxError(reason, self.line(position), position - self.text.rfind("\n", 0, position))
+        line = self.line(position)
+        return SieveSyntaxError(reason, line, position - self._line_starts[line - 1] + 1)

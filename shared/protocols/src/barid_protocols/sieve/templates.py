@@ -8,7 +8,7 @@ import re
 from collections.abc import Sequence
 
 from barid_protocols.sieve.errors import SieveRuntimeError
-from barid_protocols.sieve.limits import MAX_MATCH_VARIABLE, MAX_STRING_LENGTH
+from barid_protocols.sieve.limits import EXPANSION_SHIFT, MAX_MATCH_VARIABLE, MAX_STRING_LENGTH
 from barid_protocols.sieve.machine import Run
 
 _ENCODED = re.compile(
@@ -28,9 +28,6 @@ class Template:
 
     def expand(self, run: Run) -> str:
         variables, captures = run.variables, run.captures
-        run.fuel -= len(self._pieces)
-        if run.fuel < 0:
-            raise run.exhausted()
         parts: list[str] = []
         length = 0
         for literal, reference in self._pieces:
@@ -43,6 +40,9 @@ class Template:
                 raise SieveRuntimeError(f"a string grows beyond {MAX_STRING_LENGTH} characters", self._line)
             parts.append(literal)
             parts.append(value)
+        run.fuel -= len(self._pieces) + (length >> EXPANSION_SHIFT)
+        if run.fuel < 0:
+            raise run.exhausted()
         return "".join(parts)
 
 

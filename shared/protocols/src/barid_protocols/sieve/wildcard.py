@@ -4,18 +4,26 @@ A pattern is cut at its stars into segments of fixed length. The first is anchor
 and each one between is taken at its leftmost place: that is the shortest match for every star (what RFC 5229 §3.2 asks
 of match variables), and no choice ever has to be taken back. So the time is at most length of text times length of
 pattern, and in practice one `str.find` per segment; a backtracking expression would take exponential time.
+Segments with a `?` do take that product, which their weight pays for.
 """
 
 import re
 from functools import lru_cache
 
+from barid_protocols.sieve.limits import KEY_SHIFT
+
 Span = tuple[int, int]
+
+
+def literal_weight(key: str) -> int:
+    """The price of looking for a literal, in comparisons."""
+    return 1 + (len(key) >> KEY_SHIFT)
 
 
 class _Segment:
     """Characters of known number between two stars; `marks` are the offsets of its `?`."""
 
-    __slots__ = ("expression", "length", "literal", "marks")
+    __slots__ = ("expression", "length", "literal", "marks", "weight")
 
     def __init__(self, characters: list[str | None]) -> None:
         self.length = len(characters)
@@ -24,6 +32,7 @@ class _Segment:
         self.expression: re.Pattern[str] | None = None
         if self.marks:
             self.expression = re.compile("".join("." if c is None else re.escape(c) for c in characters), re.DOTALL)
+        self.weight = self.length if self.marks else literal_weight(self.literal)
 
     def find(self, text: str, start: int, end: int) -> int:
         """The leftmost place in text[start:end], or -1."""
@@ -39,14 +48,14 @@ class _Segment:
 
 
 class Wildcard:
-    """A compiled pattern. `weight` is its price in comparisons."""
+    """A compiled pattern. `weight` is its price in comparisons of FUEL_CHARACTERS."""
 
     __slots__ = ("_minimum", "_segments", "weight")
 
     def __init__(self, pattern: str) -> None:
         self._segments = [_Segment(characters) for characters in _cut(pattern)]
         self._minimum = sum(segment.length for segment in self._segments)
-        self.weight = len(self._segments) + sum(len(segment.marks) for segment in self._segments)
+        self.weight = sum(segment.weight for segment in self._segments)
 
     def match(self, text: str) -> list[Span] | None:
         """Where each wildcard, from left to right, matched; None if the pattern does not match the whole text."""

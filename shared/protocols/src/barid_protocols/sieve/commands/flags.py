@@ -2,13 +2,13 @@
 
 from collections.abc import Callable
 
-from barid_protocols.sieve.commands.set_variable import store, variable_name
 from barid_protocols.sieve.imap_flags import normal_flags
 from barid_protocols.sieve.machine import Operation, Run
 from barid_protocols.sieve.nodes import CommandNode
 from barid_protocols.sieve.scope import CommandSpec, Scope
 from barid_protocols.sieve.signature import Kind, Signature, bind
 from barid_protocols.sieve.templates import expand_all
+from barid_protocols.sieve.variables import store, variable_name
 
 Flags = tuple[str, ...]
 

@@ -1,15 +1,13 @@
 """set (RFC 5229 §4): modifiers apply by precedence, the value is cut at MAX_VARIABLE_LENGTH."""
 
-import re
 from collections.abc import Callable
 
-from barid_protocols.sieve.errors import SieveRuntimeError, shown
-from barid_protocols.sieve.limits import MAX_VARIABLE_LENGTH, MAX_VARIABLES
 from barid_protocols.sieve.machine import Operation, Run
 from barid_protocols.sieve.nodes import CommandNode
 from barid_protocols.sieve.scope import CommandSpec, Scope
 from barid_protocols.sieve.signature import Kind, Signature, Tag, bind
 from barid_protocols.sieve.templates import expand
+from barid_protocols.sieve.variables import store, variable_name
 from barid_protocols.sieve.wildcard import quote_wildcards
 
 Modifier = Callable[[str], str]
@@ -26,7 +24,6 @@ _SIGNATURE = Signature(
     (Kind.STRING, Kind.STRING),
     tags={name: Tag(group=f"modifier of precedence {precedence}") for name, (precedence, _) in _MODIFIERS.items()},
 )
-_NAME = re.compile(r"[a-z_][a-z0-9_]*", re.IGNORECASE | re.ASCII)
 
 
 def _compile(scope: Scope, node: CommandNode) -> Operation:
@@ -44,20 +41,6 @@ def _compile(scope: Scope, node: CommandNode) -> Operation:
         return False
 
     return run_set
-
-
-def variable_name(scope: Scope, name: str, position: int) -> str:
-    """The key of a variable that may be set: match variables and namespaces may not."""
-    if not _NAME.fullmatch(name):
-        raise scope.error(position, f"{shown(name)} is no name of a variable")
-    return name.lower()
-
-
-def store(run: Run, name: str, value: str, line: int) -> None:
-    """Sets a variable within the limits of one run."""
-    if name not in run.variables and len(run.variables) >= MAX_VARIABLES:
-        raise SieveRuntimeError(f"more than {MAX_VARIABLES} variables", line)
-    run.variables[name] = value[:MAX_VARIABLE_LENGTH]
 
 
 SET = CommandSpec("set", _compile, "variables")

@@ -1,12 +1,12 @@
 """hasflag (RFC 5232 §4): each flag of the internal variable, or of the named ones, against the keys."""
 
-from barid_protocols.sieve.commands.set_variable import variable_name
 from barid_protocols.sieve.imap_flags import normal_flags
 from barid_protocols.sieve.machine import Run, Test
 from barid_protocols.sieve.matching import MATCH_TAGS, matcher
 from barid_protocols.sieve.nodes import StringNode, TestNode
 from barid_protocols.sieve.scope import Scope, TestSpec
 from barid_protocols.sieve.signature import Kind, Signature, bind
+from barid_protocols.sieve.variables import variable_name
 
 _SIGNATURE = Signature((Kind.STRINGS, Kind.STRINGS), tags=MATCH_TAGS, optional_first=True)
 

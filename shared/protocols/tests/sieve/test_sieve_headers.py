@@ -1,0 +1,115 @@
+"""The header block as scripts see it: values, encoded words, addresses; whatever the block holds."""
+
+import time
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from barid_protocols.sieve import Address, HeaderView, parse_addresses
+from barid_protocols.sieve.encoded_words import decode_words, encode_words
+
+
+def test_values_are_unfolded_and_trimmed():
+    view = HeaderView(b"Subject:  one\r\n two \r\n\tthree \r\nsubject:x\nX-Y : z\r\nnot a field\r\nLast: end")
+    assert view.header_values("subject") == ("one two \tthree", "x")
+    assert view.header_values("x-y") == ("z",)
+    assert view.header_values("last") == ("end",)
+    assert view.header_values("not a field") == ()
+    assert view.raw_values("subject")[1] == b"x"
+
+
+def test_octets_that_are_not_utf8_are_read_as_latin1():
+    assert HeaderView(b"A: gr\xfc\xdfe\r\nB: gr\xc3\xbc\xc3\x9fe\r\n").header_values("a") == ("grüße",)
+    assert HeaderView(b"A: gr\xfc\xdfe\r\nB: gr\xc3\xbc\xc3\x9fe\r\n").header_values("b") == ("grüße",)
+
+
+@pytest.mark.parametrize(
+    ("raw", "text"),
+    [
+        ("=?utf-8?q?a_b=20c?=", "a b c"),
+        ("=?UTF-8*en?B?Z3LDvMOfZQ==?= rest", "grüße rest"),
+        ("=?utf-8?b?Z3LDvMOfZQ?=", "grüße"),  # padding left out
+        ("=?us-ascii?q?a?= \t =?us-ascii?q?b?= c", "ab c"),
+        ("=?no-such?q?a?=", "=?no-such?q?a?="),
+        ("=?utf-8?x?a?=", "=?utf-8?x?a?="),
+        ("=?zip?b?YQ==?=", "=?zip?b?YQ==?="),
+        ("=?unicode_escape?q?=5Cq?=", "=?unicode_escape?q?=5Cq?="),
+        ("=?utf-8?q?a=0D=0ABcc:_x?=", "a  Bcc: x"),
+        ("=?utf-8?b?!!!?=", ""),
+        ("=?utf-8?q?a", "=?utf-8?q?a"),
+    ],
+)
+def test_encoded_words(raw, text):
+    assert decode_words(raw) == text
+
+
+@given(st.text(alphabet=st.characters(exclude_categories=["Cs", "Cc"]), max_size=200))
+@settings(max_examples=100)
+def test_what_is_encoded_decodes_to_the_same(text):
+    encoded = encode_words(text)
+    assert all(len(line) <= 998 for line in encoded.split("\r\n"))
+    assert encoded.isascii()
+    assert decode_words(encoded.replace("\r\n", "")) == text
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ("a@b.example", ["a@b.example"]),
+        ("A B <a@b.example>", ["a@b.example"]),
+        ("<a@b>", ["a@b"]),
+        ('"Last, First" <a@b>, c@d', ["a@b", "c@d"]),
+        ('"q\\"uo, <x@y>" <a@b>', ["a@b"]),
+        ("a@b, , c@d,", ["a@b", "c@d"]),
+        ("a@b (comment, with (nested) x@y \\) ), c@d", ["a@b", "c@d"]),
+        ("(only a comment)", []),
+        ("Team: a@b, X <c@d>; e@f", ["a@b", "c@d", "e@f"]),
+        ("undisclosed-recipients:;", []),
+        ("X <@route,@other:a@b>", ["a@b"]),
+        ("john . doe @ mail . example", ["john.doe@mail.example"]),
+        ("a@[192.0.2.1]", ["a@[192.0.2.1]"]),
+        ('"john smith"@b', ['"john smith"@b']),
+        ('"john.smith"@b', ["john.smith@b"]),
+        ("MAILER-DAEMON", ["MAILER-DAEMON"]),
+        ("<>", []),
+        ("", []),
+        ("X <a@b", ["a@b"]),
+        ("X <a@b> trailing, c@d", ["a@b", "c@d"]),
+        ("jürgen@exämple.de", ["jürgen@exämple.de"]),
+    ],
+)
+def test_addresses(value, expected):
+    assert [address.spec for address in parse_addresses(value)] == expected
+
+
+def test_all_headers_of_a_name_count():
+    view = HeaderView(b"To: a@b\r\nTo: =?utf-8?q?X=2C_y=40z?=\r\n <c@d>\r\n")
+    assert view.addresses("to") == (Address("a", "b"), Address("c", "d"))
+
+
+@given(st.text(alphabet='ab@.,;:<>()[]"\\ \t\0é', max_size=40))
+@settings(max_examples=200)
+def test_no_value_raises(value):
+    for address in parse_addresses(value):
+        assert address.local or address.domain
+
+
+@given(st.binary(max_size=100))
+@settings(max_examples=100)
+def test_no_block_raises(block):
+    view = HeaderView(b"To: " + block)
+    assert len(view.header_values("to")) >= 1
+    view.addresses("to")
+
+
+@pytest.mark.parametrize(
+    "piece", ["a@b,", '"', "(", "<", "a b ", "((", "@", "a.", ":", '"a" ', "[", "=?utf-8?q?a?= ", "\\"]
+)
+def test_hostile_values_cost_linear_time(piece):
+    value = piece * (100_000 // len(piece))
+    started = time.process_time()
+    parse_addresses(value)
+    decode_words(value)
+    HeaderView(b"X: " + value.encode()).header_values("x")
+    assert time.process_time() - started < 1
