@@ -1,11 +1,10 @@
-"""`barid-directory`, or `python -m barid_directory`."""
-
-from barid_runtime.run import serve
+"""`python -m barid_directory`: settings, doors, service."""
 
 from barid_runtime.bus.nats import connect
 from barid_runtime.bus.port import Bus
 from barid_runtime.clock import SystemClock
 from barid_runtime.ids import new_id
+from barid_runtime.run import serve
 from barid_runtime.service import Service
 
 from .adapters.argon2 import Argon2Hasher

@@ -1,6 +1,9 @@
 """What an operator may decide about the directory."""
 
 from pathlib import Path
+from typing import ClassVar
+
+from pydantic import Field
 
 from barid_runtime.settings import ServiceSettings
 
@@ -9,8 +12,10 @@ class Settings(ServiceSettings):
     """postmaster: who reads what is sent to `postmaster` where nobody has that address; empty: the domain's first
     account. hashing_threads: passwords hashed at once, each taking 19 MiB and a core for some 20 ms."""
 
+    section: ClassVar[str] = "directory"
+
     postmaster: str = ""
-    hashing_threads: int = 2
+    hashing_threads: int = Field(default=2, ge=1, le=64)
 
     @property
     def database(self) -> Path:

@@ -177,7 +177,8 @@ ALIAS_DELETE = Operation("mail.v1.directory.manage.alias.delete", AddressName, E
 
 class DirectoryChanged(Message):
     """Something cached may be wrong now. account: the one that changed (with its new record, None if it is gone);
-    addresses: those whose resolution may differ; everything: forget all (a domain changed)."""
+    addresses: those whose resolution may differ, each also with any detail (`user@…` stands for `user+x@…` as well);
+    everything: forget all (a domain changed, or the directory has just started)."""
 
     account: str | None = None
     record: Account | None = None

@@ -17,7 +17,7 @@ from barid_contracts.directory import (
 from barid_runtime.bus.port import Bus, OperationFailed
 from barid_runtime.bus.typed import call
 
-from ..policy.addresses import canonical_domain
+from ..policy.addresses import canonical, canonical_domain
 
 AT_ONCE = 32
 """Accounts in flight: enough to keep the hashing threads busy, few enough to finish within a request's deadline."""
@@ -30,6 +30,9 @@ async def bootstrap(bus: Bus, accounts: Iterable[tuple[str, str]], domains: Iter
     OperationFailed(`invalid`) names the first login that can't be one.
     """
     wanted = list(accounts)
+    for login, _ in wanted:
+        if canonical(login) is None:
+            raise OperationFailed("invalid", f"{login!r} is not an address, so it can't be a login")
     names = dict.fromkeys([*domains, *(login.rpartition("@")[2] for login, _ in wanted)])
     known = {domain.name for domain in (await call(bus, DOMAIN_LIST, Empty())).domains}
     for name in names:

@@ -3,6 +3,7 @@
 from barid_contracts.directory import ExplainReply, ExplainRequest, Resolution, ResolveReply, ResolveRequest
 from barid_runtime.bus.port import OperationFailed
 
+from ..policy.addresses import canonical
 from ..policy.resolution import explain, resolve
 from ..ports import Book, Store
 
@@ -13,7 +14,7 @@ MAX_BATCH = 1_000
 class Resolutions:
     def __init__(self, store: Store, postmaster: str) -> None:
         self._store = store
-        self._postmaster = postmaster
+        self._postmaster = canonical(postmaster) or ""
 
     async def resolve(self, request: ResolveRequest) -> ResolveReply:
         if len(request.addresses) > MAX_BATCH:

@@ -22,7 +22,7 @@ MAX_SPLITS = 8
 """Delimiters tried from the right: each costs two look-ups, and a local part of 64 plus signs is nobody's."""
 
 _LABEL = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?<!-)")
-_DOT_STRING = re.compile(r"[^\s\x00-\x20\"(),:;<>@\[\\\]\x7f.]+(?:\.[^\s\x00-\x20\"(),:;<>@\[\\\]\x7f.]+)*")
+_DOT_STRING = re.compile(r"[^\s\x00-\x20\"(),:;<>@\[\\\]\x7f-\x9f.]+(?:\.[^\s\x00-\x20\"(),:;<>@\[\\\]\x7f-\x9f.]+)*")
 _QUOTED_PAIR = re.compile(r"\\(.)", re.DOTALL)
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
@@ -57,8 +57,6 @@ def canonical_local(local: str) -> str | None:
         if len(local) < 3 or local[-1] != '"':
             return None
         local = _QUOTED_PAIR.sub(r"\1", local[1:-1])
-    if not local or _CONTROL.search(local):
-        return None
     if local.isascii():
         local = local.lower()
     else:
@@ -67,6 +65,8 @@ def canonical_local(local: str) -> str | None:
             local = unicodedata.normalize("NFC", unicodedata.normalize("NFC", local).lower())
     if _DOT_STRING.fullmatch(local):
         return local
+    if not local or _CONTROL.search(local):
+        return None
     escaped = local.replace("\\", "\\\\").replace('"', '\\"')
     return f'"{escaped}"'
 

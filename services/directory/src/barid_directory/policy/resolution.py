@@ -14,7 +14,7 @@ from typing import Literal
 from barid_contracts.directory import Resolution, Target
 
 from ..ports import Book
-from .addresses import POSTMASTER, canonical, canonical_domain, parse, splits
+from .addresses import POSTMASTER, canonical_domain, parse, splits
 
 MAX_DEPTH = 10
 """Aliases behind aliases: far beyond what people build, small enough that a mistake costs nothing."""
@@ -146,13 +146,14 @@ class _Walk:
 
 
 def resolve(book: Book, text: str, *, postmaster: str = "", steps: list[str] | None = None) -> Resolution:
-    """Where `text` leads. postmaster: the system's, an address, or empty. steps: gets each rule tried, in words."""
-    walk = _Walk(book, canonical(postmaster) or "", steps)
+    """Where `text` leads. postmaster: the system's, canonical, or empty. steps: gets each rule tried, in words."""
+    walk = _Walk(book, postmaster, steps)
     if "@" in text:
         way = walk.step(text, None, 0)
-        address = parse(text)
-        if not walk.targets and address is not None and address.local == POSTMASTER:
-            walk.to_postmaster(address.domain, 0)
+        if not walk.targets:
+            address = parse(text)
+            if address is not None and address.local == POSTMASTER:
+                walk.to_postmaster(address.domain, 0)
     elif text.lower() == POSTMASTER:
         way = "found" if walk.bare_postmaster() else "unknown"
     else:
