@@ -1,0 +1,201 @@
+"""From services to a process: event loop, signals, start with patience, health, drain.
+
+SIGTERM or SIGINT: readiness says no, all services drain at once, the process ends with 0; what has not finished after
+`drain_seconds` is named in the log and left, as a crash would leave it. A second signal ends at once.
+The bus not being there is no failure of a start: it is tried again. Anything else that a start raises ends the process
+with 1, and whoever supervises it decides.
+"""
+
+import asyncio
+import os
+import random
+import signal
+from collections.abc import Callable, Sequence
+from typing import Any, NoReturn, TypeVar
+
+import uvloop
+
+from . import logging
+from .bus.port import BusError
+from .health import HealthServer
+from .logging import get_logger
+from .metrics import Metrics
+from .service import Service
+from .settings import ServiceSettings, load_or_exit
+
+DRAIN_SECONDS = 20.0
+"""Below the 30 s that container platforms wait before they kill."""
+
+RETRY_FIRST = 0.05
+RETRY_MOST = 2.0
+
+EXIT_FAILED = 1
+
+Ports = dict[str, dict[str, int]]
+
+log = get_logger("run")
+_unhandled = Metrics("process").counter("unhandled_exceptions", "Tasks that died of an exception nobody took")
+
+
+class Fatal(Exception):
+    """Raised in a background task by a service that can't go on: the process drains and ends with 1."""
+
+
+class Runner:
+    """Services in this process, on the running loop. For those who have a loop already; else `run`."""
+
+    def __init__(self, services: Sequence[Service], *, drain_seconds: float = DRAIN_SECONDS) -> None:
+        self.services = services
+        self._drain_seconds = drain_seconds
+        self._started: set[str] = set()
+        self._stop = asyncio.Event()
+        self.exit_code = 0
+
+    def started(self, service: Service) -> bool:
+        return service.name in self._started
+
+    def ports(self) -> Ports:
+        """Listeners of those that have started."""
+        return {service.name: service.ports() for service in self.services if self.started(service)}
+
+    def stop(self, exit_code: int = 0) -> None:
+        """End `wait`."""
+        self.exit_code = self.exit_code or exit_code
+        self._stop.set()
+
+    async def start(self) -> None:
+        """Returns when all have started. Raises what a start raises, unless it is the bus that is missing."""
+        async with asyncio.TaskGroup() as group:
+            for service in self.services:
+                group.create_task(self._start(service))
+
+    async def _start(self, service: Service) -> None:
+        pause = RETRY_FIRST
+        while True:
+            try:
+                await service.start()
+            except BusError as error:
+                log.warning("waiting for the bus", service=service.name, error=str(error))
+                await asyncio.sleep(pause * random.uniform(0.5, 1))  # noqa: S311 - jitter
+                pause = min(pause * 2, RETRY_MOST)
+            else:
+                self._started.add(service.name)
+                log.info("started", service=service.name, ports=service.ports())
+                return
+
+    async def wait(self) -> None:
+        """Until `stop`."""
+        await self._stop.wait()
+
+    async def drain(self) -> None:
+        """All at once, within the limit. Raises nothing."""
+        tasks = {asyncio.ensure_future(service.drain()): service.name for service in self.services}
+        if not tasks:
+            return
+        done, late = await asyncio.wait(tasks, timeout=self._drain_seconds)
+        for task in done:
+            if not task.cancelled() and (error := task.exception()) is not None:
+                log.error("drain failed", service=tasks[task], exc_info=error)
+        for task in late:
+            log.error("drain took too long", service=tasks[task], seconds=self._drain_seconds)
+            task.cancel()
+        if late:
+            await asyncio.wait(late, timeout=1)
+
+    def on_exception(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        """The loop's exception handler."""
+        error = context.get("exception")
+        _unhandled.inc()
+        log.error("unhandled", message=context.get("message", ""), exc_info=error)
+        if isinstance(error, Fatal | MemoryError):
+            self.stop(EXIT_FAILED)
+
+
+async def _run(
+    services: Sequence[Service],
+    health_port: int | None,
+    host: str,
+    drain_seconds: float,
+    on_ready: Callable[[Ports], None] | None,
+) -> int:
+    loop = asyncio.get_running_loop()
+    runner = Runner(services, drain_seconds=drain_seconds)
+    loop.set_exception_handler(runner.on_exception)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, _on_signal, runner, number)
+    health = None
+    if health_port is not None:
+        health = HealthServer(services, host=host, port=health_port)
+        health.started = runner.started
+        await health.start()
+        log.info("health", port=health.port)
+    starting = asyncio.ensure_future(runner.start())
+    stopping = asyncio.ensure_future(runner.wait())
+    try:
+        await asyncio.wait((starting, stopping), return_when=asyncio.FIRST_COMPLETED)
+        if starting.done() and not _failed(starting, runner):
+            if on_ready is not None:
+                on_ready(runner.ports())
+            await stopping
+    finally:
+        for task in (starting, stopping):
+            task.cancel()
+        await asyncio.gather(starting, stopping, return_exceptions=True)
+        if health is not None:
+            health.draining = True
+        log.info("draining")
+        await runner.drain()
+        if health is not None:
+            await health.close()
+    log.info("ended", code=runner.exit_code)
+    return runner.exit_code
+
+
+def _failed(starting: asyncio.Future[None], runner: Runner) -> bool:
+    error = starting.exception()
+    if error is None:
+        return False
+    for each in error.exceptions if isinstance(error, BaseExceptionGroup) else (error,):
+        log.error("start failed", error=f"{type(each).__name__}: {each}", exc_info=each)
+    runner.stop(EXIT_FAILED)
+    return True
+
+
+def _on_signal(runner: Runner, number: int) -> None:
+    if runner._stop.is_set():
+        log.warning("second signal: ending at once")
+        os._exit(128 + number)
+    runner.stop()
+
+
+def run(
+    services: Sequence[Service],
+    *,
+    health_port: int | None = None,
+    host: str = "127.0.0.1",
+    drain_seconds: float = DRAIN_SECONDS,
+    on_ready: Callable[[Ports], None] | None = None,
+) -> int:
+    """Run the services until a signal; the exit code. on_ready: called once with all ports (service → listener → port).
+
+    health_port: None for no health server, 0 for any port.
+    """
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as loop_runner:
+        return loop_runner.run(_run(services, health_port, host, drain_seconds, on_ready))
+
+
+Settings = TypeVar("Settings", bound=ServiceSettings)
+
+
+def serve(build: Callable[[Settings], Service], settings_type: type[Settings]) -> NoReturn:
+    """The whole `main` of a service: settings, logs, the service, until a signal."""
+    settings = load_or_exit(settings_type)
+    logging.configure(settings.log_level, settings.log_format)
+    raise SystemExit(
+        run(
+            [build(settings)],
+            health_port=settings.health_port,
+            host=settings.host,
+            drain_seconds=settings.drain_seconds,
+        )
+    )

@@ -1,0 +1,142 @@
+"""Settings of a service: environment, secrets folder, file; in that order of weight.
+
+- `BARID_<FIELD>` in the environment.
+- `BARID_SECRETS_DIR`: a folder with one file per secret, named as the field (`bus_password`), as container
+  platforms mount them.
+- `BARID_SETTINGS_FILE`: TOML. Top-level keys are for every service, a table named as the service for it alone.
+
+Nothing is read at import: `load(SettingsOfMyService)` reads, once, at the start.
+"""
+
+import os
+import socket
+import sys
+import tomllib
+from pathlib import Path
+from typing import Any, ClassVar, Literal, TypeVar
+
+from pydantic import Field, SecretStr, ValidationError
+from pydantic.fields import FieldInfo
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+PREFIX = "BARID_"
+SECRET_MOST = 64 * 1024
+"""Bytes of one secret file: a key with its chain fits."""
+
+EXIT_SETTINGS = 78
+"""EX_CONFIG of sysexits(3): a supervisor need not try again."""
+
+
+class SettingsError(Exception):
+    """The settings are wrong. Its text has one line per fault, each saying what to do."""
+
+
+class ServiceSettings(BaseSettings):
+    """What every service has. A service subclasses it and sets `section` to its name."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, env_nested_delimiter="__", extra="ignore", frozen=True)
+
+    section: ClassVar[str] = ""
+    """The service's table in the settings file."""
+
+    data: Path = Field(description="folder of journal, databases, certificates and secrets")
+    bus_url: str = Field(default="nats://127.0.0.1:4222", description="NATS servers, comma-separated")
+    bus_user: str = ""
+    bus_password: SecretStr = SecretStr("")
+    hostname: str = Field(default_factory=socket.gethostname, description="our name in greetings and Received")
+    host: str = Field(default="127.0.0.1", description="address that listeners bind to")
+    health_port: int | None = Field(default=None, ge=0, le=65535, description="0 takes any; none: no health server")
+    drain_seconds: float = Field(default=20.0, ge=0, description="most seconds that a stop may take")
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    log_format: Literal["json", "console"] = "json"
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        return init_settings, env_settings, _SecretsFolder(settings_cls), _SettingsFile(settings_cls)
+
+
+class _Prepared(PydanticBaseSettingsSource):
+    """A source that has all its values at once."""
+
+    def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
+        return None, field_name, False
+
+
+class _SecretsFolder(_Prepared):
+    def __call__(self) -> dict[str, Any]:
+        folder = os.environ.get(f"{PREFIX}SECRETS_DIR")
+        if not folder:
+            return {}
+        if not Path(folder).is_dir():
+            raise SettingsError(f"{PREFIX}SECRETS_DIR: {folder} is no folder; make it or unset the variable")
+        values: dict[str, Any] = {}
+        for name in self.settings_cls.model_fields:
+            for path in (Path(folder, name), Path(folder, f"{PREFIX}{name}".lower())):
+                if path.is_file():
+                    with open(path, "rb") as file:
+                        values[name] = file.read(SECRET_MOST).decode().rstrip("\r\n")
+                    break
+        return values
+
+
+class _SettingsFile(_Prepared):
+    def __call__(self) -> dict[str, Any]:
+        name = os.environ.get(f"{PREFIX}SETTINGS_FILE")
+        if not name:
+            return {}
+        try:
+            with open(name, "rb") as file:
+                content = tomllib.load(file)
+        except OSError as error:
+            raise SettingsError(
+                f"{PREFIX}SETTINGS_FILE: {name}: {error.strerror}; correct the path or unset the variable"
+            ) from None
+        except tomllib.TOMLDecodeError as error:
+            raise SettingsError(f"{name} is not TOML: {error}") from None
+        fields = self.settings_cls.model_fields
+        section = getattr(self.settings_cls, "section", "")
+        own = content.get(section, {}) if section else {}
+        if not isinstance(own, dict):
+            raise SettingsError(f"{name}: [{section}] must be a table")
+        if unknown := sorted(own.keys() - fields.keys()):
+            raise SettingsError(f"{name}: [{section}] has no setting {', '.join(unknown)}; remove or rename it")
+        return {key: value for key, value in content.items() if key in fields} | own
+
+
+Settings = TypeVar("Settings", bound=ServiceSettings)
+
+
+def load(settings_type: type[Settings], **given: Any) -> Settings:
+    """Read the settings; `given` outweighs all sources. Raises SettingsError."""
+    try:
+        return settings_type(**given)
+    except ValidationError as error:
+        raise SettingsError("\n".join(_line(settings_type, fault) for fault in error.errors())) from None
+
+
+def _line(settings_type: type[ServiceSettings], fault: Any) -> str:
+    """A fault without the value: it may be a secret."""
+    name = str(fault["loc"][0]) if fault["loc"] else ""
+    variable = PREFIX + name.upper()
+    where = f"set {variable}, or `{name}` in the settings file"
+    field = settings_type.model_fields.get(name)
+    purpose = f" ({field.description})" if field is not None and field.description else ""
+    if fault["type"] == "missing":
+        return f"{variable} is missing{purpose}: {where}"
+    return f"{variable} is wrong{purpose}: {fault['msg']}; {where}"
+
+
+def load_or_exit(settings_type: type[Settings], **given: Any) -> Settings:
+    """For `main`: print what is wrong and exit with EX_CONFIG."""
+    try:
+        return load(settings_type, **given)
+    except SettingsError as error:
+        print(error, file=sys.stderr)  # noqa: T201 - logs are not set up before the settings are known
+        raise SystemExit(EXIT_SETTINGS) from None

@@ -1,0 +1,1 @@
+"""Migrations as a service declares them."""
