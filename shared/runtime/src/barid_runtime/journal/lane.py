@@ -1,0 +1,356 @@
+"""One queue of appends and the pack that they go to. A sync that runs gathers the next batch: no delay is added.
+
+States of a pack, and what a crash leaves in each:
+
+    open      records up to `position` are durable; after it may stand part of a batch that nobody was told about
+    sealed    footer written; never changed again
+    failed    a write or sync went wrong other than for lack of room: its last batch is in the abort list, nobody
+              writes there any more, the next process that recovers the folder seals it
+
+A batch that meets a full disk is cut off again, and that is synced, so its 452 is not followed by a ghost; the pack
+goes on. If even the abort list can't be written, the batch may come back after a restart although its senders were
+told 451: twice at worst, never lost.
+"""
+
+import asyncio
+import os
+from collections import deque
+from collections.abc import Callable, Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass
+from pathlib import Path
+
+from barid_contracts.mail import BodyRef
+
+from . import record
+from .device import Device
+from .device import refusal as refusal_of
+from .folder import add_aborted
+from .pack import PACK_SIZE, WRITE_AHEAD, WRITE_AHEAD_FROM, WRITE_AHEAD_GAP, Pack, create, seal
+from .port import JournalError, JournalFailed, JournalFull
+from .spool import SpoolFile
+from .thread import WorkerThread
+
+MAX_BATCH = 4 * 1024 * 1024
+"""Bytes of one sync: what a slow disk (50 MB/s) does within 80 ms, so nobody waits long behind others' mail."""
+
+MAX_BATCH_RECORDS = 500
+"""Two buffers a record, and one call takes 1,000."""
+
+MAX_QUEUED = 16 * 1024 * 1024
+"""Bytes waiting for a sync before appends wait for room: four full batches."""
+
+
+@dataclass(slots=True, eq=False)
+class Waiting:
+    """An append on its way. body: the bytes, or the spool file they are copied from."""
+
+    mail_id: str
+    flags: int
+    head: bytes
+    table: bytes
+    sha256: bytes
+    body: bytes | SpoolFile
+    size: int
+    accounts: tuple[int, ...]
+    remotes: tuple[int, ...]
+    durable: asyncio.Future[BodyRef]
+    extent: int = 0
+
+    def __post_init__(self) -> None:
+        lead = record.FIXED + len(self.head) + len(self.table)
+        self.extent = lead if self.flags & record.EXTERNAL else lead + self.size
+
+
+@dataclass(frozen=True, slots=True)
+class CommittedMail:
+    """A durable record. head: its JSON without `ref`."""
+
+    mail_id: str
+    head: bytes
+    ref: BodyRef
+    accounts: tuple[int, ...]
+    remotes: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Committed:
+    """A durable batch: the pack's bytes from start to end."""
+
+    pack: str
+    start: int
+    end: int
+    mails: Sequence[CommittedMail]
+
+
+class Lane:
+    """Appends to one pack after the other. All methods run on the loop; writes go through the lane's own thread."""
+
+    def __init__(
+        self,
+        name: str,
+        device: Device,
+        executor: Executor,
+        new_pack: Callable[[], tuple[Path, int]],
+        committed: Callable[[Committed], None],
+        trouble: Callable[[str], None],
+        *,
+        pack_size: int = PACK_SIZE,
+        write_ahead: int = WRITE_AHEAD,
+    ) -> None:
+        self._device = device
+        self._executor = executor
+        self._new_pack = new_pack
+        self._committed = committed
+        self._trouble = trouble
+        self._pack_size = pack_size
+        self._write_ahead = write_ahead
+        self._queue: deque[Waiting] = deque()
+        self._queued = 0
+        self._wake: asyncio.Future[None] | None = None
+        self._room = asyncio.Event()
+        self._room.set()
+        self._pack: Pack | None = None
+        self._zeroing: asyncio.Future[None] | None = None
+        self._zeroing_from = 0
+        self._sealing: set[asyncio.Future[None]] = set()
+        self._rotate = False
+        self._closing = False
+        self._thread = WorkerThread(f"journal-{name}")
+        self._loop = asyncio.get_running_loop()
+        self._task = self._loop.create_task(self._work(), name=f"journal-{name}")
+
+    async def append(self, waiting: Waiting) -> BodyRef:
+        while self._queued >= MAX_QUEUED:
+            self._room.clear()
+            await self._room.wait()
+        if self._closing:
+            raise JournalFailed("the journal is closed")
+        self._queue.append(waiting)
+        self._queued += waiting.extent
+        self._kick()
+        return await waiting.durable
+
+    def rotate(self) -> None:
+        """Seal the pack, if it has content, before the next batch."""
+        self._rotate = True
+        self._kick()
+
+    async def close(self) -> None:
+        """Commit what waits, seal the pack."""
+        self._closing = True
+        self._room.set()
+        self._kick()
+        await self._task
+        self._thread.stop()
+
+    def _kick(self) -> None:
+        if self._wake is not None:
+            self._wake.set_result(None)
+            self._wake = None
+
+    async def _work(self) -> None:
+        while True:
+            if self._rotate:
+                self._rotate = False
+                if self._pack is not None and self._pack.count:
+                    await self._retire()
+            if self._queue:
+                await self._commit(self._take())
+            elif self._closing:
+                break
+            elif not self._rotate:
+                self._wake = self._loop.create_future()
+                await self._wake
+        if self._pack is not None:
+            await self._retire()
+        if self._sealing:
+            await asyncio.wait(self._sealing)
+
+    def _take(self) -> list[Waiting]:
+        """The next batch: all that waits, up to the limits."""
+        batch: list[Waiting] = []
+        size = 0
+        queue = self._queue
+        while queue and len(batch) < MAX_BATCH_RECORDS:
+            waiting = queue[0]
+            if batch and size + waiting.extent > MAX_BATCH:
+                break
+            queue.popleft()
+            self._queued -= waiting.extent
+            if waiting.durable.cancelled():
+                continue
+            size += waiting.extent
+            batch.append(waiting)
+        if self._queued < MAX_QUEUED:
+            self._room.set()
+        return batch
+
+    async def _commit(self, batch: list[Waiting]) -> None:
+        if not batch:
+            return
+        size = sum([waiting.extent for waiting in batch])
+        try:
+            pack = await self._pack_for(size)
+        except OSError as error:
+            self._refuse(batch, refusal_of(error))
+            return
+        start = pack.position
+        end = start + size
+        if self._zeroing is not None and end > self._zeroing_from:
+            # The zeros on their way would overwrite us.
+            await asyncio.wait([self._zeroing])
+        leads: list[bytes] = []
+        parts: list[bytes | SpoolFile] = []
+        for waiting in batch:
+            lead = record.encode_lead(
+                pack.salt,
+                waiting.flags,
+                waiting.mail_id,
+                waiting.head,
+                waiting.table,
+                start,
+                waiting.size,
+                waiting.sha256,
+            )
+            leads.append(lead)
+            parts.append(lead)
+            if not waiting.flags & record.EXTERNAL:
+                parts.append(waiting.body)
+        try:
+            await self._thread.run(_write, self._device, pack.fd, parts, start)
+        except OSError as error:
+            await self._undo(pack, batch, leads, error)
+            return
+        pack.position = end
+        if end > pack.zeroed:
+            pack.zeroed = end
+        self._answer(pack, start, batch, leads)
+        self._write_further_ahead(pack)
+
+    def _answer(self, pack: Pack, offset: int, batch: list[Waiting], leads: list[bytes]) -> None:
+        start = offset
+        name = pack.name
+        mails: list[CommittedMail] = []
+        for waiting, lead in zip(batch, leads, strict=True):
+            entry = record.Entry(
+                waiting.mail_id, offset, len(lead), waiting.size, waiting.flags, waiting.accounts, waiting.remotes
+            )
+            pack.add(entry)
+            ref = entry.ref(name)
+            mails.append(CommittedMail(waiting.mail_id, waiting.head, ref, waiting.accounts, waiting.remotes))
+            if not waiting.durable.done():
+                waiting.durable.set_result(ref)
+            offset += waiting.extent
+        self._committed(Committed(name, start, offset, mails))
+
+    async def _pack_for(self, size: int) -> Pack:
+        """The open pack, or a new one where it has no room. Raises OSError."""
+        pack = self._pack
+        if pack is not None and pack.count and pack.position + size > self._pack_size:
+            await self._retire()
+            pack = None
+        if pack is None:
+            path, created = self._new_pack()
+            pack = self._pack = await self._thread.run(create, self._device, path, created)
+        return pack
+
+    def _write_further_ahead(self, pack: Pack) -> None:
+        """Keep zeros before the records, from a helper thread; called between batches only."""
+        if (
+            self._zeroing is not None
+            or pack.position < WRITE_AHEAD_FROM
+            or pack.zeroed - pack.position >= self._write_ahead / 2
+        ):
+            return
+        # Where there is no room ahead yet a gap is left for the batches that will come before the zeros are written.
+        start = max(pack.zeroed, pack.position + WRITE_AHEAD_GAP)
+        step = min(self._write_ahead, self._pack_size - start)
+        if step > 0:
+            self._zeroing_from = start
+            self._zeroing = self._loop.run_in_executor(self._executor, self._device.zero, pack.fd, start, step)
+            self._zeroing.add_done_callback(lambda done: self._zeroed(pack, start + step, done))
+
+    def _zeroed(self, pack: Pack, end: int, done: "asyncio.Future[None]") -> None:
+        self._zeroing = None
+        # A disk without room for zeros is no fault of the pack: its records will find out for themselves.
+        if not done.cancelled() and done.exception() is None:
+            pack.zeroed = max(pack.zeroed, end)
+
+    async def _retire(self) -> None:
+        """Take the pack out of use and seal it in the background."""
+        pack, self._pack = self._pack, None
+        assert pack is not None
+        if self._zeroing is not None:
+            await asyncio.wait([self._zeroing])
+        sealing = self._loop.run_in_executor(self._executor, seal, self._device, pack)
+        self._sealing.add(sealing)
+        sealing.add_done_callback(self._sealed)
+
+    def _sealed(self, done: "asyncio.Future[None]") -> None:
+        self._sealing.discard(done)
+        if not done.cancelled() and (error := done.exception()) is not None:
+            self._trouble(f"a pack could not be sealed: {error}")
+
+    async def _undo(self, pack: Pack, batch: list[Waiting], leads: list[bytes], error: OSError) -> None:
+        refusal = refusal_of(error)
+        if self._zeroing is not None:
+            await asyncio.wait([self._zeroing])
+        if isinstance(refusal, JournalFull):
+            try:
+                await self._thread.run(self._device.truncate, pack.fd, pack.position)
+            except OSError as worse:
+                refusal = JournalFailed(f"a full disk, and the batch could not be cut off: {worse.strerror}")
+            else:
+                pack.zeroed = pack.position
+        if isinstance(refusal, JournalFailed):
+            self._trouble(str(refusal))
+            await self._abandon(pack, batch, leads)
+        self._refuse(batch, refusal)
+
+    async def _abandon(self, pack: Pack, batch: list[Waiting], leads: list[bytes]) -> None:
+        """No sync of this file can be believed any more. Its durable records stay readable where they are."""
+        self._pack = None
+        offset = pack.position
+        records: list[tuple[int, str]] = []
+        for waiting in batch:
+            records.append((offset, waiting.mail_id))
+            offset += waiting.extent
+        try:
+            await self._thread.run(add_aborted, pack.path.parent, pack.path.name, records)
+        except OSError as error:
+            self._trouble(f"the abort list could not be written: {error.strerror}")
+        try:
+            # Even unsynced, this keeps the batch from coming back if only the process dies.
+            await self._thread.run(_cut_off, self._device, pack)
+        except OSError as error:
+            self._trouble(f"a failed pack could not be cut: {error.strerror}")
+
+    def _refuse(self, batch: list[Waiting], refusal: JournalError) -> None:
+        for waiting in batch:
+            if not waiting.durable.done():
+                waiting.durable.set_exception(refusal)
+                # Whoever appended may be gone by now; an error that nobody fetched is no news.
+                waiting.durable.exception()
+
+
+def _write(device: Device, fd: int, parts: Sequence[bytes | SpoolFile], offset: int) -> None:
+    buffers = [part for part in parts if isinstance(part, bytes)]
+    if len(buffers) == len(parts):
+        device.write_durably(fd, buffers, offset)
+        return
+    for part in parts:
+        if isinstance(part, bytes):
+            offset = device.write(fd, [part], offset)
+        else:
+            device.copy(part.fd, fd, offset, part.size)
+            offset += part.size
+    device.sync(fd)
+
+
+def _cut_off(device: Device, pack: Pack) -> None:
+    try:
+        device.truncate(pack.fd, pack.position)
+    finally:
+        os.close(pack.fd)
+        pack.fd = -1

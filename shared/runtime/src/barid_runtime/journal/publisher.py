@@ -1,0 +1,391 @@
+"""The publisher: tells the bus of every durable mail that is owed to somebody.
+
+It hears each batch from the journal of its own process, and at start (and every RECOVER_EVERY) takes over what dead
+incarnations of the same service left unpublished. One message a batch and kind; a cursor per pack follows the bus's
+acknowledgements. A crash between the two publishes again, and every consumer is keyed by `(mail_id, n)`: nothing
+changes.
+
+While the bus is away it tries for ever. It keeps MEMORY bytes of heads; what is committed beyond that is read again
+from the packs, so the backlog is bounded by the disk alone.
+"""
+
+import asyncio
+import contextlib
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from barid_contracts.mail import ACCEPTED_LOCAL, ACCEPTED_REMOTE, ACCEPTED_STREAM
+
+from ..bus.port import Bus, BusError, Stream
+from ..clock import Clock, SystemClock
+from ..logging import get_logger
+from . import record, scan
+from .device import Device
+from .folder import WriterFolder, aborted_of, read_cursor, write_cursor
+from .lane import Committed, CommittedMail
+from .packs import PackJournal
+from .port import JournalError
+from .recovery import Inheritance, Unpublished, inherit
+
+MAX_PAYLOAD = 700 * 1024
+"""Bytes of one message: under the 1 MiB that a bus takes by default, and not more than a consumer likes at once."""
+
+IN_FLIGHT = 16
+"""Batches sent and not yet acknowledged: enough to hide the round trip, few enough to repeat after a crash."""
+
+MEMORY = 8 * 1024 * 1024
+"""Bytes of heads kept for the bus: about 8,000 mails, or a second of outage under full load."""
+
+SLICE = 200
+"""Mails read at a time from a pack that we are behind in."""
+
+RECOVER_EVERY = 60.0
+"""Seconds between looks for siblings that died."""
+
+CURSOR_EVERY = 1.0
+"""Seconds between writings of the cursor: what a crash repeats is a second's mail, and a repeat is harmless."""
+
+_BACKOFF = (0.05, 5.0)
+"""Seconds of the first and the longest wait after a failure; a reconnection ends the wait at once."""
+
+log = get_logger("journal.publisher")
+
+
+@dataclass(slots=True)
+class _Batch:
+    """Mails in memory. bytes: of their heads."""
+
+    pack: str
+    start: int
+    end: int
+    mails: Sequence[CommittedMail]
+    bytes: int
+
+
+class Publisher:
+    """Make it before the first append, so that it hears every batch."""
+
+    def __init__(
+        self,
+        journal: PackJournal,
+        bus: Bus,
+        clock: Clock | None = None,
+        *,
+        memory: int = MEMORY,
+        device: Device | None = None,
+    ) -> None:
+        self._journal = journal
+        self._root = journal.root
+        self._bus = bus
+        self._clock = clock or SystemClock()
+        self._memory_limit = memory
+        self._device = device or Device()
+        self._queue: deque[_Batch | Unpublished] = deque()
+        self._memory = 0
+        self._flying: set[asyncio.Task[None]] = set()
+        self._reading: asyncio.Task[None] | None = None
+        self._cursors: dict[str, _Cursor] = {}
+        self._inherited: dict[str, WriterFolder] = {}
+        self._tasks: list[asyncio.Task[None]] = []
+        self._retry = asyncio.Event()
+        self._ready = asyncio.Event()
+        self._idle = asyncio.Event()
+        self._idle.set()
+        self._closed = False
+        self.backlog = 0
+        """Mails durable here and owed to somebody, of which the bus does not know yet (those still to be counted in
+        dead writers' packs left out)."""
+        self.published = 0
+        """Mails that the bus has acknowledged."""
+        self.messages = 0
+        """Messages they took."""
+        self.problem = ""
+        """Why nothing is published just now; for the log and the trace, not for readiness: mail is accepted anyway."""
+        journal.listen(self._on_commit)
+        bus.on_reconnect(self._on_reconnect)
+
+    async def start(self) -> None:
+        """Returns at once; the bus may be away."""
+        loop = asyncio.get_running_loop()
+        self._tasks = [
+            loop.create_task(self._prepare(), name="publisher-stream"),
+            loop.create_task(self._recover(), name="publisher-recovery"),
+            loop.create_task(self._keep_cursors(), name="publisher-cursor"),
+        ]
+
+    async def idle(self) -> None:
+        """Wait until all that is committed is published."""
+        await self._idle.wait()
+
+    async def close(self, grace: float = 5.0) -> None:
+        """Publish what waits for up to `grace` seconds if the bus is there. Idempotent. Close the journal first."""
+        if self._closed:
+            return
+        self._closed = True
+        if self._bus.connected:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(grace):
+                    await self._idle.wait()
+        tasks = [*self._tasks, *self._flying, *([self._reading] if self._reading else [])]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        self._write_cursors()
+        for folder in self._inherited.values():
+            folder.release()
+        self._inherited.clear()
+
+    def _on_commit(self, committed: Committed) -> None:
+        size = owed = 0
+        for mail in committed.mails:
+            if mail.accounts or mail.remotes:
+                owed += 1
+                size += len(mail.head)
+        if not owed:
+            self._cursor(committed.pack).finish(committed.start, committed.end)
+            return
+        self.backlog += owed
+        self._idle.clear()
+        if self._memory + size > self._memory_limit:
+            last = self._queue[-1] if self._queue else None
+            if isinstance(last, Unpublished) and last.pack == committed.pack and last.end == committed.start:
+                last.end = committed.end
+            else:
+                self._queue.append(Unpublished(committed.pack, committed.start, committed.end))
+        else:
+            self._memory += size
+            self._queue.append(_Batch(committed.pack, committed.start, committed.end, committed.mails, size))
+        self._pump()
+
+    async def _on_reconnect(self) -> None:
+        self._retry.set()
+
+    def _pump(self) -> None:
+        """Send what may be sent. Order is kept per pack as far as the bus's answers go; nobody relies on it."""
+        if not self._ready.is_set() or self._reading is not None:
+            return
+        loop = asyncio.get_running_loop()
+        while self._queue and len(self._flying) < IN_FLIGHT:
+            item = self._queue[0]
+            if isinstance(item, Unpublished):
+                self._reading = loop.create_task(self._read(item), name="publisher-read")
+                return
+            self._queue.popleft()
+            task = loop.create_task(self._send(item))
+            self._flying.add(task)
+            task.add_done_callback(self._landed)
+        if not self._queue and not self._flying:
+            self._idle.set()
+
+    def _landed(self, task: asyncio.Task[None]) -> None:
+        self._flying.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.error("publisher_failed", error=repr(error))
+        if not self._closed or not task.cancelled():
+            self._pump()
+
+    async def _send(self, batch: _Batch) -> None:
+        local = [mail for mail in batch.mails if mail.accounts]
+        remote = [mail for mail in batch.mails if mail.remotes]
+        owed = len(local) if not remote else sum(1 for mail in batch.mails if mail.accounts or mail.remotes)
+        for event, mails in ((ACCEPTED_LOCAL, local), (ACCEPTED_REMOTE, remote)):
+            if not mails:
+                continue
+            for part, payload in enumerate(payloads([record.splice_ref(mail.head, mail.ref) for mail in mails])):
+                name = f"{event.subject}/{batch.pack}/{batch.start}-{batch.end}.{part}"
+                await self._publish(event.subject, payload, name)
+        self._memory -= batch.bytes
+        self.backlog -= owed
+        self.published += owed
+        self._finish(batch.pack, batch.start, batch.end)
+
+    async def _publish(self, subject: str, payload: bytes, name: str) -> None:
+        wait, longest = _BACKOFF
+        while True:
+            try:
+                await self._bus.publish_durable(subject, payload, message_id=name)
+            except Exception as error:
+                # Whatever it was: the mail is durable and owed, so the only way on is to try again.
+                self._note(error)
+            else:
+                self.messages += 1
+                self.problem = ""
+                return
+            await self._pause(wait)
+            wait = min(2 * wait, longest)
+
+    async def _pause(self, seconds: float) -> None:
+        """Until it is worth another try."""
+        self._retry.clear()
+        sleeping = asyncio.ensure_future(self._clock.sleep(seconds))
+        waking = asyncio.ensure_future(self._retry.wait())
+        try:
+            await asyncio.wait((sleeping, waking), return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            sleeping.cancel()
+            waking.cancel()
+
+    def _note(self, error: Exception) -> None:
+        problem = f"{type(error).__name__}: {error}"
+        if problem != self.problem:
+            self.problem = problem
+            log.warning("publisher_waits", reason=problem, backlog=self.backlog)
+
+    async def _prepare(self) -> None:
+        wait, longest = _BACKOFF
+        while True:
+            try:
+                await self._bus.ensure_stream(Stream(ACCEPTED_STREAM, ("mail.v1.accepted.>",)))
+                break
+            except BusError as error:
+                self._note(error)
+            await self._pause(wait)
+            wait = min(2 * wait, longest)
+        self.problem = ""
+        self._ready.set()
+        self._pump()
+
+    async def _read(self, item: Unpublished) -> None:
+        """Replace the head of the queue by mails read from its pack, slice after slice."""
+        try:
+            end = item.end
+            mails, onward = await asyncio.to_thread(read_slice, self._root, item.pack, item.start, end)
+        except JournalError as error:
+            # The pack is gone or unreadable as a whole; the reconciler reports what it owed.
+            log.warning("publisher_lost_pack", pack=item.pack, start=item.start, end=item.end, error=str(error))
+            mails, onward = [], end
+        except OSError as error:
+            self._note(error)
+            await self._clock.sleep(_BACKOFF[1])
+            mails, onward = [], item.start
+        start, item.start = item.start, onward
+        self._reading = None
+        if item.start >= item.end:
+            self._queue.popleft()
+        if mails:
+            if item.pack.partition("/")[0] in self._inherited:
+                self.backlog += len(mails)
+            size = sum([len(mail.head) for mail in mails])
+            self._memory += size
+            self._queue.appendleft(_Batch(item.pack, start, onward, mails, size))
+        elif onward > start:
+            self._finish(item.pack, start, onward)
+        self._pump()
+
+    async def _recover(self) -> None:
+        while True:
+            for found in await asyncio.to_thread(inherit, self._root, self._journal.writer, self._device):
+                self._take_over(found)
+            await self._clock.sleep(RECOVER_EVERY)
+
+    def _take_over(self, found: Inheritance) -> None:
+        for note in found.notes:
+            log.warning("journal_recovered", note=note)
+        if not found.unpublished:
+            return
+        self._inherited[found.folder.name] = found.folder
+        self._idle.clear()
+        for unpublished in found.unpublished:
+            cursor = self._cursor(unpublished.pack)
+            cursor.at = unpublished.start
+            cursor.end = unpublished.end
+            self._queue.append(unpublished)
+        self._pump()
+
+    def _cursor(self, pack: str) -> "_Cursor":
+        cursor = self._cursors.get(pack)
+        if cursor is None:
+            cursor = self._cursors[pack] = _Cursor()
+        return cursor
+
+    def _finish(self, pack: str, start: int, end: int) -> None:
+        self._cursor(pack).finish(start, end)
+        name = pack.partition("/")[0]
+        if name in self._inherited:
+            packs = [self._cursors[pack] for pack in self._cursors if pack.startswith(f"{name}/")]
+            if all(cursor.at >= cursor.end for cursor in packs):
+                self._write_cursors()
+                folder = self._inherited.pop(name)
+                for pack in [pack for pack in self._cursors if pack.startswith(f"{name}/")]:
+                    del self._cursors[pack]
+                folder.release()
+
+    async def _keep_cursors(self) -> None:
+        while True:
+            await self._clock.sleep(CURSOR_EVERY)
+            self._write_cursors()
+
+    def _write_cursors(self) -> None:
+        """100 µs on the loop at most once a second, and only if something moved."""
+        changed = {pack.partition("/")[0] for pack, cursor in self._cursors.items() if cursor.moved}
+        for name in changed:
+            folder = self._root / name
+            mine = {pack.partition("/")[2]: c for pack, c in self._cursors.items() if pack.startswith(f"{name}/")}
+            with contextlib.suppress(OSError):
+                known = folder_cursor(folder)
+                write_cursor(folder, known | {pack: cursor.at for pack, cursor in mine.items()})
+            for cursor in mine.values():
+                cursor.moved = False
+
+
+class _Cursor:
+    """How far a pack is published without a gap; batches may be acknowledged out of order."""
+
+    __slots__ = ("_ahead", "at", "end", "moved")
+
+    def __init__(self) -> None:
+        self.at = record.PACK_HEADER
+        self.end = 0
+        self.moved = False
+        self._ahead: dict[int, int] = {}
+
+    def finish(self, start: int, end: int) -> None:
+        self._ahead[start] = end
+        while (onward := self._ahead.pop(self.at, None)) is not None:
+            self.at = onward
+            self.moved = True
+
+
+def payloads(events: Sequence[bytes], limit: int = MAX_PAYLOAD) -> Iterator[bytes]:
+    """JSON of AcceptedBatch for these mails (each the JSON of an Accepted with its `ref`), split to fit messages."""
+    part: list[bytes] = []
+    size = 0
+    for event in events:
+        if part and size + len(event) > limit:
+            yield _payload(part)
+            part, size = [], 0
+        part.append(event)
+        size += len(event) + 1
+    if part:
+        yield _payload(part)
+
+
+def _payload(events: Iterable[bytes]) -> bytes:
+    return b'{"mails":[%s]}' % b",".join(events)
+
+
+def folder_cursor(folder: Path) -> dict[str, int]:
+    """The cursor of packs that still exist."""
+    return {pack: at for pack, at in read_cursor(folder).items() if (folder / pack).exists()}
+
+
+def read_slice(root: Path, pack: str, start: int, end: int) -> tuple[list[CommittedMail], int]:
+    """Up to SLICE mails that are owed to somebody, from a pack, and the offset to go on from. Blocks."""
+    path = root / pack
+    aborted = aborted_of(path.parent, path.name)
+    mails: list[CommittedMail] = []
+    size = 0
+    for found in scan.walk(path, start, end):
+        if isinstance(found, scan.Damage):
+            continue
+        if len(mails) == SLICE or (mails and size + len(found.lead.head) > MAX_PAYLOAD):
+            return mails, found.offset
+        if found.offset in aborted:
+            continue
+        entry = scan.entry_of(found)
+        if entry.accounts or entry.remotes:
+            size += len(found.lead.head)
+            mails.append(CommittedMail(entry.mail_id, found.lead.head, found.ref(pack), entry.accounts, entry.remotes))
+    return mails, end

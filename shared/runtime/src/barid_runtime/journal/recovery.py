@@ -1,0 +1,110 @@
+"""What a dead incarnation left: made durable, cleaned, sealed, and said what of it was not published.
+
+For each pack that is not sealed: sync it (what the dead process wrote may be in the page cache only, and what is
+published must not vanish with the next power cut); walk it; look into the bodies of its last batch, the only one that
+can be torn; name the torn in the abort list; write the footer. All of it can be done twice.
+
+Everything here blocks.
+"""
+
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from . import record, scan
+from .device import Device
+from .folder import WriterFolder, aborted_of, add_aborted, clear_spool, packs_of, read_cursor, writer_folders
+from .pack import write_footer
+from .port import BodyMissing
+
+
+@dataclass(slots=True)
+class Unpublished:
+    """Bytes of a pack whose records may not have been published."""
+
+    pack: str
+    start: int
+    end: int
+
+
+@dataclass(slots=True)
+class Inheritance:
+    """A dead writer's folder, held by us. notes: what was found wrong, for the log."""
+
+    folder: WriterFolder
+    unpublished: list[Unpublished] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+
+def inherit(root: Path, service: str, device: Device) -> list[Inheritance]:
+    """Take over the folders of the service's dead incarnations. Folders with nothing left to do are let go at once."""
+    inherited: list[Inheritance] = []
+    for path in writer_folders(root, service):
+        folder = WriterFolder.seize(path)
+        if folder is None:
+            continue
+        try:
+            found = _take_stock(folder, device)
+        except OSError as error:
+            found = Inheritance(folder, notes=[f"{folder.name} can't be recovered now: {error.strerror}"])
+        if not found.unpublished:
+            folder.remove_if_empty()
+            folder.release()
+        if found.unpublished or found.notes:
+            inherited.append(found)
+    return inherited
+
+
+def _take_stock(folder: WriterFolder, device: Device) -> Inheritance:
+    found = Inheritance(folder)
+    clear_spool(folder.path)
+    cursor = read_cursor(folder.path)
+    for path in packs_of(folder.path):
+        if path.with_suffix(".closed").exists():
+            continue
+        try:
+            trailer = scan.trailer_of(path)
+            end = trailer.offset if trailer else _finish(path, device, found.notes)
+        except (OSError, BodyMissing) as error:
+            found.notes.append(f"{folder.name}/{path.name} can't be recovered now: {error}")
+            continue
+        start = max(cursor.get(path.name, 0), record.PACK_HEADER)
+        if end > start:
+            found.unpublished.append(Unpublished(f"{folder.name}/{path.name}", start, end))
+    return found
+
+
+def _finish(path: Path, device: Device, notes: list[str]) -> int:
+    """Seal a pack that its writer could not; returns where its records end."""
+    name = f"{path.parent.name}/{path.name}"
+    fd = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+    try:
+        os.fsync(fd)
+        aborted = aborted_of(path.parent, path.name)
+        sound: list[scan.Found] = []
+        damage: list[scan.Damage] = []
+        for found in scan.walk(path):
+            if isinstance(found, scan.Damage):
+                damage.append(found)
+            elif found.offset not in aborted:
+                sound.append(found)
+        last = max([found.lead.batch for found in sound], default=0)
+        torn = [found for found in sound if found.lead.batch == last and not scan.body_is_sound(path, found)]
+        if torn:
+            add_aborted(path.parent, path.name, [(found.offset, found.lead.mail_id) for found in torn])
+            notes += [f"{name}: mail {found.lead.mail_id} at {found.offset} is torn" for found in torn]
+            sound = [found for found in sound if found not in torn]
+        end = sound[-1].end if sound else record.PACK_HEADER
+        notes += [f"{name}: bytes {gap.start} to {gap.end} are damaged" for gap in damage if gap.start < end]
+        if not sound:
+            path.unlink()
+            return end
+        try:
+            entries = b"".join([record.encode_entry(scan.entry_of(found)) for found in sound])
+            write_footer(device, fd, end, entries, len(sound))
+        except OSError as error:
+            # Its mail goes out all the same; whoever comes next tries again.
+            notes.append(f"{name} could not be sealed: {error.strerror}")
+        return end
+    finally:
+        os.close(fd)
