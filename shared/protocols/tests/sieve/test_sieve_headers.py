@@ -1,5 +1,6 @@
 """The header block as scripts see it: values, encoded words, addresses; whatever the block holds."""
 
+import re
 import time
 
 import pytest
@@ -95,6 +96,18 @@ def test_no_value_raises(value):
         assert address.local or address.domain
 
 
+LINES = st.sampled_from([b"A", b"b", b"Ab", b":", b" ", b"\t", b"\r\n", b"\n", b"x", b"\xff"])
+
+
+@given(st.lists(LINES, max_size=40).map(b"".join), st.sampled_from(["a", "b", "ab", "c", "a b", "\xff", "a:x", ""]))
+@settings(max_examples=300)
+def test_looking_for_one_header_finds_what_splitting_finds(block, name):
+    unfolded = re.split(rb"\n(?![ \t])", block)
+    fields = [line.split(b":", 1) for line in unfolded if re.match(rb"[!-9;-~]+[ \t]*:", line)]
+    expected = [value for field, value in fields if field.rstrip(b" \t").lower() == name.encode()]
+    assert HeaderView(block).raw_values(name) == expected
+
+
 @given(st.binary(max_size=100))
 @settings(max_examples=100)
 def test_no_block_raises(block):
@@ -103,9 +116,26 @@ def test_no_block_raises(block):
     view.addresses("to")
 
 
-@pytest.mark.parametrize(
-    "piece", ["a@b,", '"', "(", "<", "a b ", "((", "@", "a.", ":", '"a" ', "[", "=?utf-8?q?a?= ", "\\"]
-)
+HOSTILE = [
+    "a@b,",
+    '"',
+    "(",
+    "<",
+    "a b ",
+    "@",
+    "a.",
+    ":",
+    '"a" ',
+    "[",
+    "=?utf-8?q?a?= ",
+    "=?a?q?",
+    "\r\n ",
+    "\nx:",
+    "\\",
+]
+
+
+@pytest.mark.parametrize("piece", HOSTILE)
 def test_hostile_values_cost_linear_time(piece):
     value = piece * (100_000 // len(piece))
     started = time.process_time()
