@@ -113,17 +113,31 @@ def _is_ours(error: apsw.Error) -> bool:
 
 
 class SqliteCursor:
-    """A Cursor on a connection that is ours for the moment."""
+    """A Cursor on a connection that is ours for the moment.
 
-    __slots__ = ("_connection", "_execute", "_executemany")
+    A statement whose rows were not all read stays in progress: it would keep a savepoint from being released, and a
+    snapshot, with it the log, from ever being let go. So what a work opened is closed after it.
+    """
+
+    __slots__ = ("_connection", "_execute", "_executemany", "_open")
 
     def __init__(self, connection: apsw.Connection) -> None:
         self._connection = connection
         self._execute = connection.execute
         self._executemany = connection.executemany
+        self._open: list[apsw.Cursor] = []
 
     def execute(self, sql: str, parameters: Sequence[Value] = ()) -> Iterator[Row]:
-        return cast("Iterator[Row]", self._execute(sql, parameters))
+        cursor = self._execute(sql, parameters)
+        self._open.append(cursor)
+        return cast("Iterator[Row]", cursor)
+
+    def close_statements(self) -> None:
+        """After each work."""
+        if self._open:
+            for cursor in self._open:
+                cursor.close(True)
+            self._open.clear()
 
     def executemany(self, sql: str, rows: Iterable[Sequence[Value]]) -> None:
         self._executemany(sql, rows)
@@ -232,10 +246,12 @@ class SqliteDatabase:
             except apsw.Error as error:
                 work.error = _translated(error) if _is_ours(error) else error
                 if not self._writer.in_transaction:
+                    cursor.close_statements()
                     # SQLite ended the whole transaction (disk full, I/O): what the others did is undone as well.
                     raise
             except Exception as error:
                 work.error = error
+            cursor.close_statements()
             if work.error is not None:
                 execute("ROLLBACK TO work")
             execute("RELEASE work")
@@ -275,6 +291,7 @@ class SqliteDatabase:
             try:
                 return work(cursor)
             finally:
+                cursor.close_statements()
                 if connection.in_transaction:
                     connection.execute("ROLLBACK")
         except apsw.Error as error:

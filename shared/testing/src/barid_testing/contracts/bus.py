@@ -1,0 +1,317 @@
+"""The duties of a bus (`barid_runtime.bus.port`).
+
+A subclass gives the fixtures `bus` (a connected Bus) and `other_bus` (a second connection to the same).
+Subjects here begin with `contract.`; durable ones with `contract.work.`.
+"""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+
+import pytest
+import pytest_asyncio
+
+from barid_runtime.bus.port import (
+    Bus,
+    BusError,
+    Consumer,
+    DeadlineExceeded,
+    Delivery,
+    NoResponders,
+    OperationFailed,
+    Stream,
+)
+
+WORK = Stream("CONTRACT", ("contract.work.>",))
+
+
+async def fetch_all(consumer: Consumer, count: int, within: float = 5.0) -> list[Delivery]:
+    """Fetch until there are `count`."""
+    got: list[Delivery] = []
+    until = time.monotonic() + within
+    while len(got) < count and time.monotonic() < until:
+        got += await consumer.fetch(count - len(got), 0.5)
+    return got
+
+
+class RequestContract:
+    """Requests and replies."""
+
+    async def test_a_request_is_answered(self, bus: Bus, other_bus: Bus) -> None:
+        async def double(payload: bytes) -> bytes:
+            return payload * 2
+
+        await other_bus.serve("contract.double", double, queue="q")
+        assert await bus.request("contract.double", b"ab") == b"abab"
+
+    async def test_nobody_serves(self, bus: Bus) -> None:
+        started = time.monotonic()
+        with pytest.raises(NoResponders):
+            await bus.request("contract.nobody", b"")
+        assert time.monotonic() - started < 1
+
+    async def test_no_answer_in_time(self, bus: Bus, other_bus: Bus) -> None:
+        async def slow(payload: bytes) -> bytes:
+            await asyncio.sleep(0.3)
+            return b"late"
+
+        await other_bus.serve("contract.slow", slow, queue="q")
+        with pytest.raises(DeadlineExceeded):
+            await bus.request("contract.slow", b"", timeout=0.05)
+        # The late answer belongs to nobody and must not reach the next request.
+        assert await bus.request("contract.slow", b"", timeout=2) == b"late"
+
+    async def test_a_refusal_keeps_its_code_and_text(self, bus: Bus, other_bus: Bus) -> None:
+        async def refuse(payload: bytes) -> bytes:
+            raise OperationFailed("not_found", "no such müsli")
+
+        await other_bus.serve("contract.refuse", refuse, queue="q")
+        with pytest.raises(OperationFailed) as caught:
+            await bus.request("contract.refuse", b"")
+        assert (caught.value.code, caught.value.text) == ("not_found", "no such müsli")
+
+    async def test_a_bug_is_answered_without_its_text(self, bus: Bus, other_bus: Bus) -> None:
+        async def buggy(payload: bytes) -> bytes:
+            raise RuntimeError("the password is swordfish")
+
+        await other_bus.serve("contract.buggy", buggy, queue="q")
+        with pytest.raises(OperationFailed) as caught:
+            await bus.request("contract.buggy", b"")
+        assert (caught.value.code, caught.value.text) == ("internal", "")
+
+    async def test_many_at_a_time(self, bus: Bus, other_bus: Bus) -> None:
+        async def wait_a_bit(payload: bytes) -> bytes:
+            await asyncio.sleep(0.05)
+            return payload
+
+        await other_bus.serve("contract.many", wait_a_bit, queue="q")
+        started = time.monotonic()
+        replies = await asyncio.gather(*[bus.request("contract.many", b"%d" % n) for n in range(200)])
+        assert replies == [b"%d" % n for n in range(200)]
+        assert time.monotonic() - started < 2
+
+    async def test_no_more_at_a_time_than_asked_for(self, bus: Bus, other_bus: Bus) -> None:
+        running = most = 0
+
+        async def count(payload: bytes) -> bytes:
+            nonlocal running, most
+            running += 1
+            most = max(most, running)
+            await asyncio.sleep(0.01)
+            running -= 1
+            return b""
+
+        await other_bus.serve("contract.bounded", count, queue="q", concurrency=3)
+        await asyncio.gather(*[bus.request("contract.bounded", b"") for _ in range(20)])
+        assert most == 3
+
+    async def test_one_of_a_queue_answers(self, bus: Bus, other_bus: Bus) -> None:
+        served: list[str] = []
+
+        async def first(payload: bytes) -> bytes:
+            served.append("first")
+            return b""
+
+        async def second(payload: bytes) -> bytes:
+            served.append("second")
+            return b""
+
+        await bus.serve("contract.queue", first, queue="q")
+        await other_bus.serve("contract.queue", second, queue="q")
+        await asyncio.gather(*[bus.request("contract.queue", b"") for _ in range(60)])
+        assert len(served) == 60
+        assert set(served) == {"first", "second"}
+
+    async def test_drain_finishes_what_was_begun(self, bus: Bus, other_bus: Bus) -> None:
+        begun = asyncio.Event()
+
+        async def slow(payload: bytes) -> bytes:
+            begun.set()
+            await asyncio.sleep(0.2)
+            return b"done"
+
+        serving = await other_bus.serve("contract.drain", slow, queue="q")
+        asked = asyncio.create_task(bus.request("contract.drain", b""))
+        await begun.wait()
+        await serving.drain()
+        assert await asked == b"done"
+        with pytest.raises(NoResponders):
+            await bus.request("contract.drain", b"")
+
+    async def test_a_megabyte_there_and_back(self, bus: Bus, other_bus: Bus) -> None:
+        async def echo(payload: bytes) -> bytes:
+            return payload
+
+        await other_bus.serve("contract.large", echo, queue="q")
+        large = b"x" * 1_000_000
+        assert await bus.request("contract.large", large) == large
+
+    async def test_too_large_is_an_error_and_nothing_else_breaks(self, bus: Bus, other_bus: Bus) -> None:
+        async def blow_up(payload: bytes) -> bytes:
+            return b"x" * 64_000_000 if payload else b"fine"
+
+        await other_bus.serve("contract.blowup", blow_up, queue="q")
+        with pytest.raises(BusError):
+            await bus.request("contract.blowup", b"x" * 64_000_000)
+        with pytest.raises(OperationFailed) as caught:
+            await bus.request("contract.blowup", b"y")
+        assert caught.value.code == "internal"
+        assert await bus.request("contract.blowup", b"") == b"fine"
+
+
+class EventContract:
+    """Events."""
+
+    async def test_events_come_in_order_one_at_a_time(self, bus: Bus, other_bus: Bus) -> None:
+        heard: list[bytes] = []
+        done = asyncio.Event()
+
+        async def listener(payload: bytes) -> None:
+            heard.append(payload)
+            await asyncio.sleep(0)
+            if len(heard) == 100:
+                done.set()
+
+        await bus.subscribe("contract.event.*", listener)
+        for n in range(100):
+            await other_bus.publish(f"contract.event.{n % 3}", b"%d" % n)
+        await asyncio.wait_for(done.wait(), 5)
+        assert heard == [b"%d" % n for n in range(100)]
+
+    async def test_a_listener_that_raises_hears_the_next(self, bus: Bus, other_bus: Bus) -> None:
+        heard: asyncio.Queue[bytes] = asyncio.Queue()
+
+        async def listener(payload: bytes) -> None:
+            if payload == b"bad":
+                raise RuntimeError("bad event")
+            heard.put_nowait(payload)
+
+        await bus.subscribe("contract.raises", listener)
+        await other_bus.publish("contract.raises", b"bad")
+        await other_bus.publish("contract.raises", b"good")
+        assert await asyncio.wait_for(heard.get(), 5) == b"good"
+
+    async def test_nobody_listens(self, bus: Bus) -> None:
+        await bus.publish("contract.unheard", b"")
+
+    async def test_after_drain_nothing_is_heard(self, bus: Bus, other_bus: Bus) -> None:
+        heard: list[bytes] = []
+
+        async def listener(payload: bytes) -> None:
+            heard.append(payload)
+
+        subscription = await bus.subscribe("contract.drained", listener)
+        await subscription.drain()
+        await other_bus.publish("contract.drained", b"")
+        await asyncio.sleep(0.05)
+        assert heard == []
+
+
+class DurableContract:
+    """Durable work."""
+
+    @pytest_asyncio.fixture
+    async def work(self, bus: Bus) -> AsyncIterator[Consumer]:
+        await bus.ensure_stream(WORK)
+        yield await bus.consumer("CONTRACT", durable="worker", subject="contract.work.a", ack_wait=0.5)
+
+    async def test_ensure_is_idempotent(self, bus: Bus, other_bus: Bus) -> None:
+        await bus.ensure_stream(WORK)
+        await bus.publish_durable("contract.work.a", b"1", message_id="1")
+        await other_bus.ensure_stream(WORK)
+        consumer = await bus.consumer("CONTRACT", durable="worker", subject="contract.work.a")
+        assert await consumer.pending() == 1
+
+    async def test_work_is_done_once(self, bus: Bus, work: Consumer) -> None:
+        for n in range(10):
+            await bus.publish_durable("contract.work.a", b"%d" % n, message_id=f"{n}")
+        got = await fetch_all(work, 10)
+        assert [each.payload for each in got] == [b"%d" % n for n in range(10)]
+        assert [each.attempt for each in got] == [1] * 10
+        for each in got:
+            await each.ack()
+        assert await work.fetch(10, 0.8) == []
+        assert await work.pending() == 0
+
+    async def test_the_same_id_is_taken_once(self, bus: Bus, work: Consumer) -> None:
+        await bus.publish_durable("contract.work.a", b"x", message_id="same")
+        await bus.publish_durable("contract.work.a", b"x", message_id="same")
+        assert await work.pending() == 1
+
+    async def test_a_waiting_fetch_gets_it_at_once(self, bus: Bus, other_bus: Bus, work: Consumer) -> None:
+        waits = []
+        for n in range(20):
+            fetching = asyncio.create_task(work.fetch(100, 5))
+            await asyncio.sleep(0.02)
+            started = time.perf_counter()
+            await other_bus.publish_durable("contract.work.a", b"", message_id=f"{n}")
+            (each,) = await fetching
+            waits.append(time.perf_counter() - started)
+            await each.ack()
+        assert sorted(waits)[10] < 0.02
+
+    async def test_empty_after_the_wait(self, work: Consumer) -> None:
+        started = time.monotonic()
+        assert await work.fetch(10, 0.2) == []
+        assert 0.15 < time.monotonic() - started < 1
+
+    async def test_what_is_not_acknowledged_comes_again_and_again(self, bus: Bus, work: Consumer) -> None:
+        await bus.publish_durable("contract.work.a", b"x", message_id="1")
+        attempts = [each.attempt for _ in range(3) for each in await work.fetch(1, 3)]
+        assert attempts == [1, 2, 3]
+
+    async def test_nak_brings_it_back_after_the_delay(self, bus: Bus, work: Consumer) -> None:
+        await bus.publish_durable("contract.work.a", b"x", message_id="1")
+        (each,) = await work.fetch(1, 2)
+        await each.nak()
+        (again,) = await work.fetch(1, 0.3)
+        assert again.attempt == 2
+        started = time.monotonic()
+        await again.nak(0.2)
+        (third,) = await work.fetch(1, 3)
+        assert third.attempt == 3
+        assert time.monotonic() - started > 0.15
+        await third.ack()
+
+    async def test_a_heartbeat_keeps_it_ours(self, bus: Bus, other_bus: Bus, work: Consumer) -> None:
+        await bus.publish_durable("contract.work.a", b"x", message_id="1")
+        (each,) = await work.fetch(1, 2)
+        other = await other_bus.consumer("CONTRACT", durable="worker", subject="contract.work.a", ack_wait=0.5)
+        for _ in range(5):
+            assert await other.fetch(1, 0.25) == []
+            await each.in_progress()
+        await each.ack()
+        assert await other.fetch(1, 0.8) == []
+
+    async def test_two_connections_share_the_work(self, bus: Bus, other_bus: Bus, work: Consumer) -> None:
+        other = await other_bus.consumer("CONTRACT", durable="worker", subject="contract.work.a", ack_wait=0.5)
+        done: dict[str, list[bytes]] = {"one": [], "other": []}
+
+        async def worker(name: str, consumer: Consumer) -> None:
+            while sum(map(len, done.values())) < 200:
+                for each in await consumer.fetch(5, 0.2):
+                    done[name].append(each.payload)
+                    await each.ack()
+                    await asyncio.sleep(0.001)
+
+        workers = [asyncio.create_task(worker("one", work)), asyncio.create_task(worker("other", other))]
+        for n in range(200):
+            await bus.publish_durable("contract.work.a", b"%d" % n, message_id=f"{n}")
+        await asyncio.wait_for(asyncio.gather(*workers), 20)
+        assert sorted(done["one"] + done["other"], key=int) == [b"%d" % n for n in range(200)]
+        assert all(done.values())
+
+    async def test_subjects_of_one_stream_have_their_own_consumers(self, bus: Bus, work: Consumer) -> None:
+        other = await bus.consumer("CONTRACT", durable="other", subject="contract.work.b", ack_wait=0.5)
+        await bus.publish_durable("contract.work.b", b"b", message_id="1")
+        await bus.publish_durable("contract.work.a", b"a", message_id="2")
+        assert [each.payload for each in await other.fetch(5, 2)] == [b"b"]
+        assert [each.payload for each in await work.fetch(5, 2)] == [b"a"]
+
+    async def test_no_stream_takes_it(self, bus: Bus) -> None:
+        with pytest.raises(BusError):
+            await bus.publish_durable("contract.unmade.a", b"", message_id="1")
+
+
+class BusContract(RequestContract, EventContract, DurableContract):
+    """All of it."""

@@ -1,0 +1,143 @@
+"""The duties of a database (`barid_runtime.database.port`).
+
+A subclass gives the fixture `db`, an empty Database. The SQL here is what all of them understand.
+"""
+
+import asyncio
+
+import pytest
+
+from barid_runtime.database.port import Cursor, Database
+
+
+class Refused(Exception):
+    """What a work may raise."""
+
+
+def insert(value: int) -> "Work":
+    return Work(value)
+
+
+class Work:
+    """Inserts a row, then raises if told to."""
+
+    def __init__(self, value: int, *, fail: bool = False) -> None:
+        self.value = value
+        self.fail = fail
+
+    def __call__(self, cursor: Cursor) -> int:
+        cursor.execute("INSERT INTO letter (id, subject) VALUES (?, ?)", (self.value, f"letter {self.value}"))
+        if self.fail:
+            raise Refused(str(self.value))
+        return self.value
+
+
+async def ids(db: Database) -> list[int]:
+    return [row[0] for row in await db.read(lambda cursor: cursor.all("SELECT id FROM letter ORDER BY id"))]
+
+
+class DatabaseContract:
+    """Writes, reads, and what one leaves of the other."""
+
+    @pytest.fixture(autouse=True)
+    async def _table(self, db: Database) -> None:
+        await db.write(
+            lambda cursor: cursor.execute("CREATE TABLE letter (id INTEGER PRIMARY KEY, subject TEXT, body BLOB)")
+        )
+
+    async def test_a_write_returns_what_its_work_returned(self, db: Database) -> None:
+        assert await db.write(insert(7)) == 7
+        assert await ids(db) == [7]
+
+    async def test_values_come_back_as_they_went(self, db: Database) -> None:
+        row = (1, "üñí\u0000", b"\x00\xff")
+        await db.write(lambda cursor: cursor.execute("INSERT INTO letter VALUES (?, ?, ?)", row))
+        assert await db.read(lambda cursor: cursor.one("SELECT * FROM letter")) == row
+        assert await db.read(lambda cursor: cursor.one("SELECT * FROM letter WHERE id = 2")) is None
+
+    async def test_many_writes_at_once(self, db: Database) -> None:
+        assert await asyncio.gather(*[db.write(insert(n)) for n in range(1_000)]) == list(range(1_000))
+        assert await ids(db) == list(range(1_000))
+
+    async def test_one_that_raises_undoes_only_itself(self, db: Database) -> None:
+        works = [Work(n, fail=n % 3 == 0) for n in range(30)]
+        results = await asyncio.gather(*[db.write(work) for work in works], return_exceptions=True)
+        assert [n for n, result in enumerate(results) if isinstance(result, Refused)] == list(range(0, 30, 3))
+        assert await ids(db) == [n for n in range(30) if n % 3]
+
+    async def test_a_constraint_undoes_only_the_work_that_broke_it(self, db: Database) -> None:
+        results = await asyncio.gather(
+            db.write(insert(1)), db.write(insert(1)), db.write(insert(2)), return_exceptions=True
+        )
+        assert results[0] == 1
+        assert isinstance(results[1], Exception)
+        assert results[2] == 2
+        assert await ids(db) == [1, 2]
+
+    async def test_a_write_sees_those_before_it(self, db: Database) -> None:
+        def count(cursor: Cursor) -> int:
+            row = cursor.one("SELECT count(*) FROM letter")
+            assert row is not None
+            return int(row[0])
+
+        _, seen, _ = await asyncio.gather(db.write(insert(1)), db.write(count), db.write(insert(2)))
+        assert seen == 1
+
+    async def test_a_statement_runs_although_nobody_reads_its_rows(self, db: Database) -> None:
+        await db.write(lambda cursor: cursor.execute("INSERT INTO letter (id) VALUES (1) RETURNING id"))
+        assert await ids(db) == [1]
+
+    async def test_rows_left_unread_are_in_nobodys_way(self, db: Database) -> None:
+        await asyncio.gather(*[db.write(insert(n)) for n in range(100)])
+
+        def peek(cursor: Cursor) -> int:
+            return int(next(cursor.execute("SELECT id FROM letter ORDER BY id"))[0])
+
+        assert await asyncio.gather(db.write(peek), db.read(peek), db.read(peek, heavy=True)) == [0, 0, 0]
+        await db.write(lambda cursor: cursor.execute("DELETE FROM letter"))
+        assert await ids(db) == []
+
+    async def test_changes(self, db: Database) -> None:
+        def work(cursor: Cursor) -> int:
+            cursor.executemany("INSERT INTO letter (id) VALUES (?)", [(n,) for n in range(5)])
+            cursor.execute("UPDATE letter SET subject = 'x' WHERE id < 3")
+            return cursor.changes()
+
+        assert await db.write(work) == 3
+
+    @pytest.mark.parametrize("heavy", [False, True])
+    async def test_a_read_can_not_write(self, db: Database, heavy: bool) -> None:
+        with pytest.raises(Exception, match=r"(?i)read.?only"):
+            await db.read(insert(1), heavy=heavy)
+        assert await ids(db) == []
+
+    @pytest.mark.parametrize("heavy", [False, True])
+    async def test_what_was_written_is_read(self, db: Database, heavy: bool) -> None:
+        await db.write(insert(1))
+        assert await db.read(lambda cursor: cursor.all("SELECT id FROM letter"), heavy=heavy) == [(1,)]
+
+    async def test_what_a_read_raises_comes_to_the_caller_and_the_next_read_works(self, db: Database) -> None:
+        def refuse(cursor: Cursor) -> None:
+            cursor.execute("SELECT 1")
+            raise Refused
+
+        with pytest.raises(Refused):
+            await db.read(refuse)
+        assert await ids(db) == []
+
+    async def test_a_writer_that_gave_up_hurts_nobody(self, db: Database) -> None:
+        tasks = [asyncio.ensure_future(db.write(insert(n))) for n in range(10)]
+        tasks[3].cancel()
+        results = await asyncio.gather(*tasks, return_exceptions=True)
+        assert [result for n, result in enumerate(results) if n != 3] == [0, 1, 2, 4, 5, 6, 7, 8, 9]
+
+    async def test_close_finishes_what_waits_then_refuses(self, db: Database) -> None:
+        writes = [asyncio.ensure_future(db.write(insert(n))) for n in range(10)]
+        await asyncio.sleep(0)
+        await db.close()
+        assert await asyncio.gather(*writes) == list(range(10))
+        await db.close()
+        with pytest.raises(Exception, match="closed"):
+            await db.write(insert(11))
+        with pytest.raises(Exception, match="closed"):
+            await db.read(insert(11))
