@@ -26,6 +26,7 @@ NEEDS = 'require ["imap4flags", "fileinto", "variables"];\n'
         ('setflag "a b"; if not hasflag "c d" { keep :flags "yes"; }', [Keep(("yes",))]),
         ('setflag "abc"; if hasflag :matches "a*" { keep :flags "${1}"; }', [Keep(("bc",))]),
         ('setflag "v" "x y"; if hasflag ["u", "v"] "y" { keep :flags "yes"; }', [Keep(("yes",))]),
+        ('setflag "b"; set "f" "a b"; if hasflag "${f}" { keep :flags "yes"; }', [Keep(("yes",))]),
         ('set "f" "x"; addflag "${f}";', [Keep(("x",))]),
     ],
 )

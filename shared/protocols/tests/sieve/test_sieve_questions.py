@@ -1,5 +1,7 @@
 """Scripts that need to know more than the message holds ask, and go on with the answer."""
 
+import pytest
+
 from barid_protocols.sieve import AskMailboxExists, FileInto, Keep, SieveRuntimeError, compile_script
 
 SCRIPT = """
@@ -52,3 +54,16 @@ def test_questions_are_limited(message):
 def test_actions_before_a_question_are_proposed_once(message):
     program = compile_script('require ["fileinto", "mailbox"]; fileinto "A"; if mailboxexists "B" { fileinto "B"; }')
     assert play(program, message(), {"B"}) == (["B"], [FileInto("A"), FileInto("B")])
+
+
+def test_repeated_runs_share_the_fuel(message):
+    program = compile_script('require "mailbox"; if mailboxexists ["A", "B"] {}')
+    answers = {AskMailboxExists(name): True for name in "AB"}
+    assert program.evaluate(message(), answers).implicit_keep
+    work = 'if header :contains "subject" ["a", "b", "c", "d", "e"] {} ' * 3000
+    busy = compile_script(
+        'require "mailbox"; if not mailboxexists ["A", "B"] {} ' + work.replace('"subject"', '"x-tag"')
+    )
+    assert busy.evaluate(message()) == AskMailboxExists("A")
+    with pytest.raises(SieveRuntimeError, match="33333 units"):
+        busy.evaluate(message("X-Tag: zzz\n" * 3), answers)

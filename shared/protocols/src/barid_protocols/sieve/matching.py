@@ -42,17 +42,21 @@ def _as_is(text: str) -> str:
 COMPARATORS: dict[str, Fold] = {"i;ascii-casemap": fold_ascii, "i;octet": _as_is}
 
 
-def matcher(scope: Scope, bound: Bound, keys: Sequence[StringNode]) -> Matcher:
-    """Compiles :comparator, the match type and the key list of a test."""
+Keys = Callable[[Run, Sequence[Text]], list[str]]
+"""How a key list with variables becomes keys."""
+
+
+def matcher(scope: Scope, bound: Bound, keys: Sequence[StringNode], expand_keys: Keys = expand_all) -> Matcher:
+    """Compiles :comparator, the match type and the key list of a test. `expand_keys` only sees lists with variables."""
     fold = _comparator(scope, bound)
     texts = scope.texts(keys)
     match bound.chosen("match type", "is"):
         case "contains":
-            return _contains(fold, texts)
+            return _contains(fold, texts, expand_keys)
         case "matches":
-            return _matches(fold, texts, captures="variables" in scope.required)
+            return _matches(fold, texts, expand_keys, captures="variables" in scope.required)
         case _:
-            return _is(fold, texts)
+            return _is(fold, texts, expand_keys)
 
 
 def _comparator(scope: Scope, bound: Bound) -> Fold:
@@ -65,12 +69,12 @@ def _comparator(scope: Scope, bound: Bound) -> Fold:
     return fold
 
 
-def _is(fold: Fold, texts: Sequence[Text]) -> Matcher:
+def _is(fold: Fold, texts: Sequence[Text], expand_keys: Keys) -> Matcher:
     known = constants(texts)
     folded = None if known is None else frozenset(map(fold, known))
 
     def match(run: Run, values: Sequence[str]) -> bool:
-        keys = folded if folded is not None else {fold(key) for key in expand_all(run, texts)}
+        keys = folded if folded is not None else {fold(key) for key in expand_keys(run, texts)}
         for value in values:
             run.fuel -= 1 + (len(value) >> FUEL_SHIFT)
             if fold(value) in keys:
@@ -82,7 +86,7 @@ def _is(fold: Fold, texts: Sequence[Text]) -> Matcher:
     return match
 
 
-def _contains(fold: Fold, texts: Sequence[Text]) -> Matcher:
+def _contains(fold: Fold, texts: Sequence[Text], expand_keys: Keys) -> Matcher:
     known = constants(texts)
     folded = None if known is None else [fold(key) for key in known]
     folded_weight = sum(map(literal_weight, folded or ()))
@@ -90,7 +94,7 @@ def _contains(fold: Fold, texts: Sequence[Text]) -> Matcher:
     def match(run: Run, values: Sequence[str]) -> bool:
         keys, weight = folded, folded_weight
         if keys is None:
-            keys = [fold(key) for key in expand_all(run, texts)]
+            keys = [fold(key) for key in expand_keys(run, texts)]
             weight = sum(map(literal_weight, keys))
         for value in values:
             run.fuel -= weight * (1 + (len(value) >> FUEL_SHIFT))
@@ -105,14 +109,14 @@ def _contains(fold: Fold, texts: Sequence[Text]) -> Matcher:
     return match
 
 
-def _matches(fold: Fold, texts: Sequence[Text], captures: bool) -> Matcher:
+def _matches(fold: Fold, texts: Sequence[Text], expand_keys: Keys, captures: bool) -> Matcher:
     known = constants(texts)
     compiled = None if known is None else [compile_wildcard(fold(key)) for key in known]
 
     def match(run: Run, values: Sequence[str]) -> bool:
         patterns = compiled
         if patterns is None:
-            keys = expand_all(run, texts)
+            keys = expand_keys(run, texts)
             run.fuel -= sum(map(len, keys))  # compiling takes 1 µs a character
             patterns = [compile_wildcard(fold(key)) for key in keys]
         for value in values:

@@ -58,9 +58,11 @@ class Scope:
     def line(self, position: int) -> int:
         return self._source.line(position)
 
-    def need(self, capability: str, position: int, what: str) -> None:
+    def need(self, capability: str, position: int, what: str, name: str = "") -> None:
+        """Refuses the script unless `capability` was required. `what` and `name` say in the error who needs it."""
         if capability and capability not in self.required:
-            raise self.error(position, f'{what} needs require "{capability}"')
+            subject = f"{what} {shown(name)}" if name else what
+            raise self.error(position, f'{subject} needs require "{capability}"')
 
     def block(self, nodes: Sequence[CommandNode]) -> Operation:
         operations: list[Operation] = []
@@ -68,7 +70,7 @@ class Scope:
             spec = self.grammar.commands.get(node.name)
             if spec is None:
                 raise self.error(node.position, f"unknown command {shown(node.name)}")
-            self.need(spec.capability, node.position, f"command {shown(node.name)}")
+            self.need(spec.capability, node.position, "command", node.name)
             if node.name != "require":
                 self.may_require = False
             operation = spec.compile(self, node)
@@ -80,7 +82,7 @@ class Scope:
         spec = self.grammar.tests.get(node.name)
         if spec is None:
             raise self.error(node.position, f"unknown test {shown(node.name)}")
-        self.need(spec.capability, node.position, f"test {shown(node.name)}")
+        self.need(spec.capability, node.position, "test", node.name)
         return spec.compile(self, node)
 
     def text(self, node: StringNode) -> Text:

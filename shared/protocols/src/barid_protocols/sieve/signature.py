@@ -105,38 +105,36 @@ class Bound:
 def bind(scope: Scope, node: CommandNode | TestNode, signature: Signature) -> Bound:
     """Raises SieveSyntaxError where the node does not fit the signature."""
     bound = Bound(node.position)
-    name = shown(node.name)
     arguments = iter(node.arguments)
     for argument in arguments:
         if isinstance(argument, TagNode):
-            _bind_tag(scope, bound, signature, argument, arguments, name)
+            _bind_tag(scope, bound, signature, argument, arguments, node.name)
         else:
             bound._positional.append(argument)
-    _check_positional(scope, bound, signature, name)
-    _check_tests(scope, node, signature, name)
+    _check_positional(scope, bound, signature, node.name)
+    _check_tests(scope, node, signature)
     return bound
 
 
 def _bind_tag(
     scope: Scope, bound: Bound, signature: Signature, node: TagNode, rest: Iterator[ArgumentNode], name: str
 ) -> None:
-    shown_tag = shown(":" + node.name)
     tag = signature.tags.get(node.name)
     if tag is None:
-        raise scope.error(node.position, f"{name} takes no {shown_tag}")
+        raise scope.error(node.position, f"{shown(name)} takes no {_tag(node)}")
     if bound._positional:
-        raise scope.error(node.position, f"{shown_tag} must stand before the other arguments of {name}")
-    scope.need(tag.capability, node.position, shown_tag)
+        raise scope.error(node.position, f"{_tag(node)} must stand before the other arguments of {shown(name)}")
+    scope.need(tag.capability, node.position, "argument", ":" + node.name)
     group = tag.group or node.name
     if group in bound._groups:
         other = shown(":" + bound._groups[group])
-        raise scope.error(node.position, f"{shown_tag} after {other}: only one of them may be given")
+        raise scope.error(node.position, f"{_tag(node)} after {other}: only one of them may be given")
     bound._groups[group] = node.name
     value: ArgumentNode | None = None
     if tag.value is not None:
         value = next(rest, None)
         if value is None or not _fits(value, tag.value):
-            raise scope.error(node.position, f"{shown_tag} must be followed by {tag.value.value}")
+            raise scope.error(node.position, f"{_tag(node)} must be followed by {tag.value.value}")
     bound._tags[node.name] = value
 
 
@@ -146,21 +144,28 @@ def _check_positional(scope: Scope, bound: Bound, signature: Signature, name: st
         wanted = wanted[1:]
     for given, kind in zip(bound._positional, wanted, strict=False):
         if not _fits(given, kind):
-            raise scope.error(given.position, f"{name} takes {kind.value} here")
+            raise scope.error(given.position, f"{shown(name)} takes {kind.value} here")
     if bound.count < len(wanted):
-        raise scope.error(bound.position, f"{name} is missing an argument: {wanted[bound.count].value}")
+        raise scope.error(bound.position, f"{shown(name)} is missing an argument: {wanted[bound.count].value}")
     if bound.count > len(wanted):
-        raise scope.error(bound._positional[len(wanted)].position, f"{name} takes no further argument")
+        raise scope.error(bound._positional[len(wanted)].position, f"{shown(name)} takes no further argument")
 
 
-def _check_tests(scope: Scope, node: CommandNode | TestNode, signature: Signature, name: str) -> None:
+def _check_tests(scope: Scope, node: CommandNode | TestNode, signature: Signature) -> None:
     wanted = signature.tests
     given = Tests.LIST if node.is_list else Tests.ONE if node.tests else Tests.NONE
     if given is not wanted:
         place = node.tests[0].position if node.tests else node.position
-        raise scope.error(place, f"{name} takes {wanted.value}")
+        raise scope.error(place, f"{shown(node.name)} takes {wanted.value}")
     if isinstance(node, CommandNode) and (node.block is not None) is not signature.block:
-        raise scope.error(node.position, f"{name} needs a block" if signature.block else f"{name} takes no block")
+        raise scope.error(
+            node.position,
+            f"{shown(node.name)} needs a block" if signature.block else f"{shown(node.name)} takes no block",
+        )
+
+
+def _tag(node: TagNode) -> str:
+    return shown(":" + node.name)
 
 
 def _fits(node: ArgumentNode, kind: Kind) -> bool:
