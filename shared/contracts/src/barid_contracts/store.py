@@ -152,7 +152,10 @@ class StoreRequest(Message):
 
 
 class StoreReply(Message):
-    """The mailbox's modseq after it, and the rows as they stand (all that were named and exist)."""
+    """The mailbox's modseq after it, and the rows as they stand (all that were named and exist).
+
+    partial: there are more of them than a reply holds; ask the view for what changed.
+    """
 
     modseq: int
     uids: Column
@@ -160,6 +163,7 @@ class StoreReply(Message):
     modseqs: Column
     keywords: list[str] = []
     modified: list[int] = []
+    partial: bool = False
 
 
 STORE = Operation("mail.v1.mailstore.store", StoreRequest, StoreReply)
@@ -279,7 +283,8 @@ ACCOUNT_CHANGED = Event("mail.v1.changed.{account}", AccountChanged)
 
 
 class FindRequest(Message):
-    """The newest messages of an account by equality or substring, case folded: what test suites wait for."""
+    """The newest messages of an account by substring, case folded: what test suites wait for. since: INTERNALDATE in
+    epoch seconds; sender: in the reverse path or the From field."""
 
     account: str
     subject: str | None = None

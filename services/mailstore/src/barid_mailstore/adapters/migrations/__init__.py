@@ -1,0 +1,1 @@
+"""The schema of `mailstore.db`, revision by revision."""

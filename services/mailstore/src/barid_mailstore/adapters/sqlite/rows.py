@@ -1,0 +1,46 @@
+"""Accounts and mailboxes as the sole writer keeps them in memory: what each delivery needs and changes."""
+
+from dataclasses import dataclass
+
+
+@dataclass(slots=True)
+class MailboxRow:
+    id: int
+    account: int
+    name: str
+    uidvalidity: int
+    uidnext: int
+    modseq: int
+    messages: int
+    unseen: int
+    deleted: int
+    size: int
+    special_use: str
+    selectable: bool
+    keywords: list[str]
+
+
+@dataclass(slots=True)
+class AccountRow:
+    """used: the sum of its mailboxes' sizes, which is why no statement keeps it. quota None: not known yet; 0: none."""
+
+    id: int
+    uuid: str
+    quota: int | None
+    mailboxes: dict[str, MailboxRow]
+    by_id: dict[int, MailboxRow]
+    etag: str
+    used: int
+    over: bool
+
+    def add(self, mailbox: MailboxRow) -> None:
+        self.mailboxes[mailbox.name] = mailbox
+        self.by_id[mailbox.id] = mailbox
+
+    def drop(self, mailbox: MailboxRow) -> None:
+        del self.mailboxes[mailbox.name]
+        del self.by_id[mailbox.id]
+        self.used -= mailbox.size
+
+    def over_now(self) -> bool:
+        return bool(self.quota) and self.used > (self.quota or 0)

@@ -1,0 +1,227 @@
+"""What readers ask: columns of a mailbox, summaries of messages, and messages by their subject or sender."""
+
+import json
+import re
+from collections.abc import Sequence
+
+from barid_contracts.mail import BodyRef
+from barid_contracts.store import FindReply, FindRequest, Found, SummariesReply, Summary, ViewReply, ViewRequest
+from barid_runtime.database.port import Cursor, Row, Value
+
+from ...policy.columns import uid_column, wide_column
+from ...policy.finding import Wanted
+from ...policy.names import known_name
+from ...ports.errors import NotFound
+from .index import Index
+from .mailboxes import INFO_COLUMNS, info_of
+
+MOST_VIEW_ROWS = 100_000
+"""Rows of one chunk: 2.7 MB on the bus."""
+
+HEAVY_ROWS = 2_000
+"""Above this a view is read in a thread: 1 ms of the loop."""
+
+REPLY_BYTES = 700_000
+"""Of one reply of summaries: below the bus's usual message, above what a client reads at a time."""
+
+MOST_SUMMARIES = 2_000
+"""Rows of one reply: bounds the time of the loop when they are small."""
+
+MOST_LOOKED_AT = 20_000
+"""Messages of a mailbox that a search by text looks at, newest first."""
+
+_INFO = (
+    f"SELECT {INFO_COLUMNS}, m.keywords FROM mailbox m JOIN account a ON a.id = m.account WHERE a.uuid = ? AND m.id = ?"  # noqa: S608
+)
+_VIEW = "SELECT uid, flags, modseq FROM message WHERE mailbox = ? AND uid > ? ORDER BY uid LIMIT ?"
+_VIEW_SINCE = "SELECT uid, flags, modseq FROM message WHERE mailbox = ? AND uid > ? AND modseq > ? ORDER BY uid LIMIT ?"
+
+_FIELD_COLUMNS = {
+    "size": ("m.size",),
+    "date": ("m.internaldate",),
+    "envelope": ("b.envelope",),
+    "structure": ("b.structure",),
+    "headers": ("m.prefix", "b.trace", "b.headers", "b.headers_cut"),
+    "body": ("m.prefix", "b.trace", "b.parts", "p.name", "b.offset", "b.head", "b.size", "b.mail_id"),
+}
+
+
+def _owned(cursor: Cursor, account: str, mailbox: int) -> Row:
+    row = cursor.one(_INFO, (account, mailbox))
+    if row is None or not row[10]:
+        raise NotFound("No such mailbox")
+    return row
+
+
+def _view(cursor: Cursor, request: ViewRequest) -> ViewReply:
+    info = _owned(cursor, request.account, request.mailbox)
+    limit = max(1, min(request.limit, MOST_VIEW_ROWS))
+    parameters: tuple[Value, ...]
+    if request.since_modseq > 0:
+        sql, parameters = _VIEW_SINCE, (request.mailbox, request.after_uid, request.since_modseq, limit + 1)
+    else:
+        sql, parameters = _VIEW, (request.mailbox, request.after_uid, limit + 1)
+    rows = cursor.all(sql, parameters)
+    more = len(rows) > limit
+    if more:
+        rows.pop()
+    uids, flags, modseqs = zip(*rows, strict=True) if rows else ((), (), ())
+    expunged: list[int] = []
+    if request.since_modseq > 0 and request.after_uid == 0:
+        expunged = [
+            row[0]
+            for row in cursor.execute(
+                "SELECT uid FROM tombstone WHERE mailbox = ? AND modseq > ?", (request.mailbox, request.since_modseq)
+            )
+        ]
+    return ViewReply(
+        info=info_of(info),
+        uids=uid_column(uids),
+        flags=wide_column(flags),
+        modseqs=wide_column(modseqs),
+        expunged=uid_column(expunged),
+        keywords=json.loads(info[12]),
+        more=more,
+    )
+
+
+def _summary_sql(fields: Sequence[str]) -> tuple[str, list[str]]:
+    columns: list[str] = []
+    for field in fields:
+        columns += [column for column in _FIELD_COLUMNS.get(field, ()) if column not in columns]
+    joins = ""
+    if any(column[0] in "bp" for column in columns):
+        joins = " JOIN body b ON b.id = m.body"
+    if "p.name" in columns:
+        joins += " JOIN pack p ON p.id = b.pack"
+    chosen = ", ".join(["m.uid", *columns])
+    return (
+        # All parts come from the table above.
+        f"SELECT {chosen} FROM message m{joins}"  # noqa: S608
+        " WHERE m.mailbox = ? AND m.uid IN (SELECT value FROM json_each(?)) ORDER BY m.uid",
+        columns,
+    )
+
+
+def _summary(row: Row, columns: list[str], wanted: set[str]) -> tuple[Summary, int]:
+    """The summary and about how many bytes it takes."""
+    values = dict(zip(columns, row[1:], strict=True))
+    prefix = values.get("m.prefix", "") + values.get("b.trace", "")
+    headers = prefix + values["b.headers"] if "headers" in wanted else ""
+    body = "body" in wanted
+    summary = Summary(
+        uid=row[0],
+        size=values.get("m.size", 0),
+        date=values.get("m.internaldate", 0),
+        envelope=values.get("b.envelope", ""),
+        structure=values.get("b.structure", ""),
+        headers=headers,
+        headers_cut=bool(values.get("b.headers_cut", 0)),
+        prefix=prefix if body else "",
+        parts=values.get("b.parts", ""),
+        ref=BodyRef(pack=values["p.name"], offset=values["b.offset"], head=values["b.head"], size=values["b.size"])
+        if body
+        else None,
+        mail_id=values.get("b.mail_id", ""),
+    )
+    size = 200 + len(headers) + len(summary.envelope) + len(summary.structure) + len(summary.parts)
+    return summary, size + len(summary.prefix)
+
+
+class SqliteViews:
+    def __init__(self, index: Index) -> None:
+        self._index = index
+
+    async def view(self, request: ViewRequest) -> ViewReply:
+        # Whether the mailbox is large is not known before; a full view of a small one would only pay the hand-over.
+        heavy = await self._index.read(lambda cursor: self._messages(cursor, request)) > HEAVY_ROWS
+        return await self._index.read(lambda cursor: _view(cursor, request), heavy=heavy)
+
+    @staticmethod
+    def _messages(cursor: Cursor, request: ViewRequest) -> int:
+        row = cursor.one("SELECT messages FROM mailbox WHERE id = ?", (request.mailbox,))
+        return min(row[0], request.limit) if row is not None else 0
+
+    async def summaries(self, account: str, mailbox: int, uids: list[int], fields: list[str]) -> SummariesReply:
+        def work(cursor: Cursor) -> SummariesReply:
+            _owned(cursor, account, mailbox)
+            wanted = sorted(set(uids))
+            sql, columns = _summary_sql(fields)
+            chosen = set(fields)
+            rows: list[Summary] = []
+            total = 0
+            for row in cursor.execute(sql, (mailbox, json.dumps(wanted[:MOST_SUMMARIES]))):
+                if total >= REPLY_BYTES:
+                    break
+                summary, size = _summary(row, columns, chosen)
+                rows.append(summary)
+                total += size
+            else:
+                return SummariesReply(rows=rows, more=wanted[MOST_SUMMARIES:])
+            last = rows[-1].uid
+            return SummariesReply(rows=rows, more=[uid for uid in wanted if uid > last])
+
+        return await self._index.read(work)
+
+    async def find(self, request: FindRequest) -> FindReply:
+        wanted = Wanted(request.subject, request.sender, request.message_id)
+        limit = max(1, min(request.limit, 1000))
+
+        def work(cursor: Cursor) -> FindReply:
+            conditions, parameters = "", [request.account]
+            if request.mailbox is not None:
+                conditions = " AND m.name = ?"
+                parameters.append(known_name(request.mailbox))
+            boxes = cursor.all(
+                "SELECT m.id, m.name FROM mailbox m JOIN account a ON a.id = m.account"  # noqa: S608
+                f" WHERE a.uuid = ? AND m.messages > 0{conditions}",
+                parameters,
+            )
+            found: list[tuple[int, Found]] = []
+            for mailbox_id, name in boxes:
+                found += _found_in(cursor, mailbox_id, name, wanted, request.since, limit)
+            found.sort(key=lambda item: item[0], reverse=True)
+            return FindReply(found=[item for _, item in found[:limit]])
+
+        return await self._index.read(work)
+
+
+_FROM = re.compile(r"^from:((?:.*\r?\n)(?:[ \t].*\r?\n)*)", re.IGNORECASE | re.MULTILINE)
+
+
+def _found_in(
+    cursor: Cursor, mailbox_id: int, name: str, wanted: Wanted, since: int, limit: int
+) -> list[tuple[int, Found]]:
+    """(body id, message): body ids rise with time, so they order what several mailboxes hold."""
+    headers = "b.headers" if wanted.sender is not None else "''"
+    rows = cursor.execute(
+        f"SELECT m.uid, m.body, b.mail_id, b.subject, b.message_id, m.size, m.internaldate, b.reverse_path, {headers}"  # noqa: S608
+        " FROM message m JOIN body b ON b.id = m.body WHERE m.mailbox = ? ORDER BY m.uid DESC LIMIT ?",
+        (mailbox_id, MOST_LOOKED_AT),
+    )
+    found: list[tuple[int, Found]] = []
+    for uid, body, mail_id, subject, message_id, size, date, reverse_path, block in rows:
+        if date < since:
+            continue
+        sender = reverse_path
+        if wanted.sender is not None and (match := _FROM.search(block)) is not None:
+            sender += "\n" + match[1]
+        if wanted.matches(subject, sender, message_id):
+            found.append(
+                (
+                    body,
+                    Found(
+                        mailbox=name,
+                        mailbox_id=mailbox_id,
+                        uid=uid,
+                        mail_id=mail_id,
+                        subject=subject,
+                        message_id=message_id,
+                        size=size,
+                        date=date,
+                    ),
+                )
+            )
+            if len(found) >= limit:
+                break
+    return found

@@ -1,0 +1,1 @@
+"""Pure decisions of the mailstore: names, flags, prefixes, what a commit tells. No I/O, no clock."""

@@ -1,0 +1,20 @@
+"""Settings of the mailstore."""
+
+from typing import ClassVar
+
+from pydantic import Field
+
+from barid_runtime.settings import ServiceSettings
+
+
+class Settings(ServiceSettings):
+    section: ClassVar[str] = "mailstore"
+
+    reconcile_seconds: float = Field(default=30.0, gt=0, description="seconds between two looks at what is owed")
+    reconcile_grace: float = Field(
+        default=30.0, ge=0, description="seconds that a mail may be under way before it is published again"
+    )
+    reconcile_grace_at_start: float = Field(default=5.0, ge=0, description="the same at the first look after a start")
+    delete_grace: float = Field(
+        default=3600.0, ge=0, description="seconds that a pack which nothing refers to is kept: longer than any APPEND"
+    )
