@@ -1,0 +1,30 @@
+"""What all commands share. A command is parsed once, into a frozen value that the host may keep and log."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from barid_protocols.imap.grammar import Cursor
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """One command of the client. ``name`` is in capitals, ``b"UID FETCH"`` for the UID forms."""
+
+    tag: bytes
+    name: bytes
+
+    @property
+    def uid(self) -> bool:
+        """Whether numbers of this command, and of its answer, are UIDs."""
+        return self.name.startswith(b"UID ")
+
+    @property
+    def enables_condstore(self) -> bool:
+        """Whether this is a CONDSTORE enabling command (RFC 7162 §3.1)."""
+        return False
+
+
+Parse = Callable[[bytes, bytes, Cursor], Command]
+"""(tag, name, cursor behind the name) → command. Raises SyntaxProblem or UserError."""

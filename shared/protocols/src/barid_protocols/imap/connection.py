@@ -1,0 +1,479 @@
+"""The door of the IMAP core: bytes in, one command at a time out, replies back in (RFC 3501).
+
+    conn.receive_data(chunk)
+    while (event := conn.next_event()) is not None:
+        writer.write(conn.send(*await handlers.answer(event)))
+    writer.write(conn.data_to_send())      # what the core had to say itself
+    if conn.closing: close
+
+Rules:
+- One command is in the host's hands at a time: until it was completed, ``next_event`` gives None, and what the client
+  sent behind it waits (§5.5: so nothing in a pipeline is ever judged or executed out of order).
+- The state changes when the completion is written (:mod:`.states`).
+- All that is not IMAP is answered here; the host sees well-formed commands only, in states that allow them.
+- Whatever is sent, no more is held than one command (:data:`MAX_COMMAND`), and what the host fed while it was busy:
+  it stops reading while ``wants_data`` is False.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from enum import Enum, auto
+from typing import Literal
+
+from barid_protocols.imap import capabilities, codes, responses
+from barid_protocols.imap.authentication import SaslExchange
+from barid_protocols.imap.commands import PARSERS, append
+from barid_protocols.imap.commands.append import AppendAborted, AppendChunk, AppendEnd, AppendStarted
+from barid_protocols.imap.commands.authenticate import Authenticate, AuthenticateStarted
+from barid_protocols.imap.commands.base import Command
+from barid_protocols.imap.commands.capability import Capability
+from barid_protocols.imap.commands.enable import Enable
+from barid_protocols.imap.commands.idle import Idle, IdleDone
+from barid_protocols.imap.errors import ImapError, LocalProtocolError, SyntaxProblem, UserError
+from barid_protocols.imap.framing import CommandAssembler, InputBuffer, LiteralAsked, Skipped, TooLong, Whole
+from barid_protocols.imap.gate import ServerProfile, completion_of, head, stranger, tag_of
+from barid_protocols.imap.responses import Completion, Status
+from barid_protocols.imap.states import State, after
+from barid_protocols.sasl import Credentials
+from barid_protocols.sasl.encoding import MAX_RESPONSE
+
+MAX_COMMAND = 64 * 1024
+"""Text and string literals of one command: a UID set of 8,000 scattered messages fits, more is asked for in two."""
+
+MAX_COMMAND_BEFORE_LOGIN = 16 * 1024
+"""A stranger's command: an AUTHENTICATE with the longest initial response fits."""
+
+MAX_SKIPPED = 256 << 20
+"""A refused non-synchronising literal is read to its end for the sake of the session, up to here; 4 GB are not."""
+
+MAX_SKIPPED_BEFORE_LOGIN = 64 * 1024
+
+MAX_BAD_COMMANDS = 20
+"""In a row. No client has a use for more; a password guesser and a confused program have."""
+
+Event = Command | IdleDone | AppendChunk | AppendEnd | AppendAborted
+
+
+class _Mode(Enum):
+    COMMAND = auto()
+    BUSY = auto()
+    """The host has a command."""
+    SASL = auto()
+    IDLE = auto()
+    APPEND_ASKED = auto()
+    APPEND_DATA = auto()
+    TLS = auto()
+    """STARTTLS was accepted; nothing is read until the handshake is over."""
+
+
+class _Step(Enum):
+    AGAIN = auto()
+
+
+_FIRST_LOOK = 256
+"""Octets looked at to tell TLS and HTTP from IMAP; a longer request line is answered as a bad command."""
+
+_AGAIN: Literal[_Step.AGAIN] = _Step.AGAIN
+_Outcome = Event | Literal[_Step.AGAIN] | None
+_SaslStep = Callable[[SaslExchange], bytes | Credentials]
+
+
+class ServerConnection:
+    """One connection, seen from the server."""
+
+    def __init__(self, profile: ServerProfile) -> None:
+        self.profile = profile
+        self.state = State.NOT_AUTHENTICATED
+        self.enabled: set[bytes] = set()
+        self.closing = False
+        """Write what ``data_to_send`` gives, then close."""
+        self.close_reason = ""
+        self._buffer = InputBuffer()
+        self._assembler = CommandAssembler(self._buffer, MAX_COMMAND_BEFORE_LOGIN, MAX_SKIPPED_BEFORE_LOGIN)
+        self._out: list[bytes] = []
+        self._mode = _Mode.COMMAND
+        self._current: Command | None = None
+        self._refused: tuple[bytes, Completion] | None = None
+        self._forced: Completion | None = None
+        self._sasl: SaslExchange | None = None
+        self._missing = 0
+        self._synchronising = False
+        self._bad_commands = 0
+        self._heard = False
+        self._eof = False
+
+    # What the host reads
+
+    @property
+    def condstore(self) -> bool:
+        """Whether the client spoke a CONDSTORE enabling command (RFC 7162 §3.1)."""
+        return b"CONDSTORE" in self.enabled
+
+    @property
+    def busy(self) -> bool:
+        """Whether a command waits for its completion."""
+        return self._current is not None
+
+    @property
+    def wants_data(self) -> bool:
+        """False: stop reading from the client until events were pulled."""
+        return not self.closing and len(self._buffer) < MAX_COMMAND
+
+    def capabilities(self) -> tuple[bytes, ...]:
+        """What is advertised in the present state."""
+        profile = self.profile
+        return capabilities.advertised(
+            self.state,
+            tls_active=profile.tls_active,
+            tls_available=profile.tls_available,
+            plaintext_allowed=profile.plaintext_allowed,
+            mechanisms=profile.mechanisms,
+            literal_plus=profile.literal_plus,
+            append_limit=profile.append_limit,
+        )
+
+    # Bytes in
+
+    def receive_data(self, data: bytes) -> None:
+        """Store what came; nothing is parsed here. Not between the OK to STARTTLS and :meth:`tls_started`."""
+        if self._mode is _Mode.TLS:
+            raise LocalProtocolError("plain text after STARTTLS: give these bytes to the TLS layer")
+        if not self.closing:
+            self._buffer.feed(data)
+
+    def receive_eof(self) -> None:
+        """The client is gone: an APPEND on its way ends in :class:`AppendAborted`, and the connection is closing."""
+        self._eof = True
+
+    def next_event(self) -> Event | None:
+        """The next thing for the host to do, or None: then write ``data_to_send`` and wait for more bytes."""
+        while not self.closing:
+            match self._mode:
+                case _Mode.COMMAND:
+                    outcome = self._next_command()
+                case _Mode.SASL:
+                    outcome = self._next_sasl()
+                case _Mode.IDLE:
+                    outcome = self._next_idle()
+                case _Mode.APPEND_DATA:
+                    outcome = self._next_append()
+                case _:
+                    outcome = None
+            if outcome is not _AGAIN:
+                if outcome is None and self._eof:
+                    return self._end_of_input()
+                return outcome
+        return None
+
+    # Bytes out
+
+    def greeting(self) -> bytes:
+        """The first line, to be sent when the connection (and its TLS, on an implicit TLS port) stands."""
+        return self.send(responses.untagged_ok(self.profile.greeting, self._capability_code()))
+
+    def send(self, *items: bytes | Completion) -> bytes:
+        """Untagged lines as they are, and at most one :class:`Completion`, last. Gives all bytes to write now."""
+        for item in items:
+            if isinstance(item, Completion):
+                self._complete(item)
+            else:
+                self._out.append(item)
+        return self.data_to_send()
+
+    def data_to_send(self) -> bytes:
+        data = b"".join(self._out)
+        self._out.clear()
+        return data
+
+    def accept_append(self) -> bytes:
+        """Let the message of the :class:`AppendStarted` come."""
+        if self._mode is not _Mode.APPEND_ASKED:
+            raise LocalProtocolError("no APPEND waits for a decision")
+        self._mode = _Mode.APPEND_DATA
+        if self._synchronising:
+            self._out.append(responses.continuation("Ready for the message"))
+        return self.data_to_send()
+
+    def tls_started(self) -> None:
+        """The handshake that followed STARTTLS is over. What the client said before it is forgotten (§6.2.1)."""
+        if self._mode is not _Mode.TLS:
+            raise LocalProtocolError("STARTTLS was not accepted")
+        self.profile = replace(self.profile, tls_active=True)
+        self._mode = _Mode.COMMAND
+
+    def bye(self, text: str, code: bytes = b"") -> bytes:
+        """Say good-bye at any time and close: shutdown, idle time-out, too many failed log-ins."""
+        self._hang_up(text, text, code)
+        return self.data_to_send()
+
+    # Completion
+
+    def _complete(self, completion: Completion) -> None:
+        command = self._current
+        if command is None or self._mode in (_Mode.IDLE, _Mode.SASL):
+            raise LocalProtocolError("no command waits for its completion")
+        if self._mode in (_Mode.APPEND_ASKED, _Mode.APPEND_DATA):
+            self._refuse_append(command, completion)
+            return
+        if self._forced is not None:
+            completion, self._forced = self._forced, None
+        if completion.status is Status.OK:
+            completion = self._on_success(command, completion)
+        if completion.status is Status.BAD:
+            self._count_bad()
+        else:
+            self._bad_commands = 0
+        self._finish(command, completion)
+
+    def _on_success(self, command: Command, completion: Completion) -> Completion:
+        match command.name:
+            case b"LOGOUT":
+                self._out.append(responses.bye("Good-bye"))
+            case b"ENABLE":
+                assert isinstance(command, Enable)
+                self.enabled.update(command.capabilities)
+                self._out.append(responses.enabled(command.capabilities))
+            case b"LOGIN" | b"AUTHENTICATE":
+                self._assembler.limit = MAX_COMMAND
+                self._assembler.skip_limit = MAX_SKIPPED
+                if not completion.code:
+                    self.state = State.AUTHENTICATED
+                    return replace(completion, code=self._capability_code())
+        return completion
+
+    def _finish(self, command: Command, completion: Completion) -> None:
+        self._out.append(completion.line(command.tag))
+        self._current = None
+        self._mode = _Mode.COMMAND
+        self.state = after(self.state, command.name, completion.status)
+        if self.state is State.LOGOUT:
+            self.closing = True
+            self.close_reason = "logout"
+        elif command.name == b"STARTTLS" and completion.status is Status.OK:
+            # Whatever came behind STARTTLS in the clear may be an attacker's: it is not to be taken for the client's.
+            self._buffer.clear()
+            self._mode = _Mode.TLS
+
+    def _refuse_append(self, command: Command, completion: Completion) -> None:
+        if completion.status is Status.OK:
+            raise LocalProtocolError("the message of this APPEND has not arrived")
+        if self._mode is _Mode.APPEND_ASKED and self._synchronising:
+            self._finish(command, completion)
+            return
+        self._refused = (command.tag, completion)
+        self._current = None
+        self._mode = _Mode.COMMAND
+        self._assembler.skip_literal(self._missing)
+
+    # Commands
+
+    def _next_command(self) -> _Outcome:
+        if not self._heard and self._is_stranger():
+            return _AGAIN
+        match self._assembler.next():
+            case None:
+                return None
+            case Whole(text):
+                self._heard = True
+                return self._parse(text)
+            case LiteralAsked() as asked:
+                self._heard = True
+                return self._literal_asked(asked)
+            case TooLong(text):
+                self._refused = (tag_of(text), responses.bad("Command is too long"))
+            case Skipped.FLOOD:
+                self._hang_up("Too much data", "flood")
+            case Skipped.END:
+                assert self._refused is not None
+                self._reject(*self._refused)
+                self._refused = None
+        return _AGAIN
+
+    def _is_stranger(self) -> bool:
+        who = stranger(self._buffer.peek(_FIRST_LOOK))
+        if who is not None:
+            self._hang_up("This is an IMAP server", who)
+        return who is not None
+
+    def _parse(self, text: bytes) -> _Outcome:
+        try:
+            tag, name, cursor = head(text, self.state, self.profile)
+            if name == b"APPEND":
+                raise SyntaxProblem("Expected the message as a literal")
+            return self._dispatch(PARSERS[name](tag, name, cursor))
+        except ImapError as error:
+            self._reject(tag_of(text), completion_of(error))
+            return _AGAIN
+
+    def _dispatch(self, command: Command) -> _Outcome:
+        if command.enables_condstore and not isinstance(command, Enable):
+            self.enabled.add(b"CONDSTORE")
+        match command:
+            case Capability():
+                self._out.append(responses.capability(self.capabilities()))
+                self._bad_commands = 0
+                self._out.append(responses.ok("Done").line(command.tag))
+                return _AGAIN
+            case AuthenticateStarted():
+                self._sasl = SaslExchange(command.mechanism, self.profile.mechanisms)
+                self._current = command
+                return self._sasl_outcome(lambda sasl: sasl.start(command.initial))
+            case Idle():
+                self._current = command
+                self._mode = _Mode.IDLE
+                self._out.append(responses.continuation("idling"))
+                return command
+        self._current = command
+        self._mode = _Mode.BUSY
+        return command
+
+    # Literals
+
+    def _literal_asked(self, asked: LiteralAsked) -> _Outcome:
+        self._heard = True
+        try:
+            started = self._judge(asked)
+        except ImapError as error:
+            tag, completion = tag_of(asked.text), completion_of(error)
+            if asked.synchronising:
+                self._assembler.hand_over()
+                self._reject(tag, completion)
+            else:
+                self._refused = (tag, completion)
+                self._assembler.skip_literal(asked.size)
+            return _AGAIN
+        if started is not None:
+            self._assembler.hand_over()
+            self._current = started
+            self._mode = _Mode.APPEND_ASKED
+            self._missing = asked.size
+            self._synchronising = asked.synchronising
+            return started
+        self._assembler.accept()
+        if asked.synchronising:
+            self._out.append(responses.continuation("Ready for the literal"))
+        return _AGAIN
+
+    def _judge(self, asked: LiteralAsked) -> AppendStarted | None:
+        """None: a string of the command. Raises for a literal that is not wanted."""
+        tag, name, cursor = head(asked.text, self.state, self.profile)
+        if name == b"APPEND":
+            started = append.parse(tag, name, cursor, asked.size)
+            if started is not None:
+                if asked.size > self.profile.append_limit:
+                    raise UserError("Message is too big", codes.TOOBIG)
+                if asked.size == 0:
+                    raise UserError("Message is empty")
+                return started
+        if not (asked.synchronising or self.profile.literal_plus) and asked.size > capabilities.LITERAL_MINUS_MAX:
+            raise SyntaxProblem("Literal is too big to come unasked")
+        if not self._assembler.fits(asked.size):
+            raise SyntaxProblem("Command is too long")
+        return None
+
+    def _next_append(self) -> _Outcome:
+        if self._missing:
+            data = self._buffer.take(self._missing)
+            if not data:
+                return None
+            self._missing -= len(data)
+            if b"\0" in data:  # RFC 3501 §9 CHAR8; BINARY (RFC 3516) has a literal of its own
+                self._abort_append("NUL is not allowed in a message")
+                self._assembler.skip_literal(self._missing)
+                return AppendAborted()
+            return AppendChunk(data)
+        line = self._buffer.line()
+        if line is None and len(self._buffer) <= 2:
+            return None
+        if line == b"":
+            self._mode = _Mode.BUSY
+            return AppendEnd()
+        self._abort_append("Unexpected text after the message")
+        if line is None:
+            self._assembler.skip_literal(0)
+        else:
+            self._assembler.skip_rest(line)
+        return AppendAborted()
+
+    def _abort_append(self, text: str) -> None:
+        assert self._current is not None
+        self._refused = (self._current.tag, responses.bad(text))
+        self._current = None
+        self._mode = _Mode.COMMAND
+
+    # Conversations inside of a command
+
+    def _next_idle(self) -> _Outcome:
+        line = self._short_line()
+        if line is None:
+            return _AGAIN if self.closing else None
+        if line.upper() != b"DONE":
+            self._forced = responses.bad("Expected DONE")
+        self._mode = _Mode.BUSY
+        return IdleDone()
+
+    def _next_sasl(self) -> _Outcome:
+        line = self._short_line()
+        if line is None:
+            return _AGAIN if self.closing else None
+        return self._sasl_outcome(lambda sasl: sasl.answer(line))
+
+    def _short_line(self) -> bytes | None:
+        line = self._buffer.line()
+        if len(line or b"") > MAX_RESPONSE or (line is None and len(self._buffer) > MAX_RESPONSE + 2):
+            self._hang_up("Line is too long", "flood")
+            return None
+        return line
+
+    def _sasl_outcome(self, step: _SaslStep) -> _Outcome:
+        command = self._current
+        assert isinstance(command, AuthenticateStarted)
+        assert self._sasl is not None
+        try:
+            outcome = step(self._sasl)
+        except ImapError as error:
+            self._current = self._sasl = None
+            self._mode = _Mode.COMMAND
+            self._reject(command.tag, completion_of(error))
+            return _AGAIN
+        if not isinstance(outcome, Credentials):
+            self._out.append(outcome)
+            self._mode = _Mode.SASL
+            return _AGAIN
+        self._sasl = None
+        authenticate = Authenticate(command.tag, command.name, command.mechanism, outcome)
+        self._current = authenticate
+        self._mode = _Mode.BUSY
+        return authenticate
+
+    # Trouble
+
+    def _reject(self, tag: bytes, completion: Completion) -> None:
+        self._out.append(completion.line(tag))
+        if completion.status is Status.BAD:
+            self._count_bad()
+
+    def _count_bad(self) -> None:
+        self._bad_commands += 1
+        if self._bad_commands >= MAX_BAD_COMMANDS:
+            self._hang_up("Too many bad commands", "too many bad commands")
+
+    def _hang_up(self, text: str, reason: str, code: bytes = b"") -> None:
+        self._out.append(responses.bye(text, code))
+        self.closing = True
+        self.close_reason = reason
+        self._buffer.clear()
+
+    def _end_of_input(self) -> Event | None:
+        streaming = self._mode in (_Mode.APPEND_DATA, _Mode.APPEND_ASKED)
+        if self._mode is _Mode.BUSY:
+            return None
+        self.closing = True
+        self.close_reason = "client is gone"
+        self._current = None
+        return AppendAborted() if streaming else None
+
+    def _capability_code(self) -> bytes:
+        return b" ".join((b"CAPABILITY", *self.capabilities()))
