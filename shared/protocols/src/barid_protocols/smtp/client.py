@@ -232,6 +232,8 @@ class ClientConnection:
             transaction.unsent.appendleft(b"RSET\r\n")
             transaction.resetting = True
             self._open = False
+        if self._unasked():
+            return
         self._transaction = transaction
         self._phase = Phase.ENVELOPE
         self._send_envelope(transaction)
@@ -264,8 +266,17 @@ class ClientConnection:
             raise LocalError(f"not in phase {self._phase.value}")
 
     def _command(self, line: str, phase: Phase) -> None:
+        if self._unasked():
+            return
         self._out.append(f"{line}\r\n".encode("ascii"))
         self._phase = phase
+
+    def _unasked(self) -> bool:
+        """A reply, or a part of one, came before its command: it would be taken for the answer to what is sent next."""
+        if self._reader.empty:
+            return False
+        self._lose("reply that nothing waits for")
+        return True
 
     def _lose(self, reason: str, reply: Reply | None = None) -> None:
         final = tuple(self._transaction.final) if self._transaction else ()
@@ -391,8 +402,9 @@ class ClientConnection:
         done = len(transaction.recipients) == transaction.count
         if sender is not None and (not sender.positive or (done and not transaction.accepted)):
             return self._give_up(transaction, None)
-        self._out.append(transaction.unsent.popleft())
-        transaction.unanswered = 1
+        if not self._unasked():
+            self._out.append(transaction.unsent.popleft())
+            transaction.unanswered = 1
         return None
 
     def _on_data(self, transaction: _Transaction, reply: Reply) -> ClientEvent | None:

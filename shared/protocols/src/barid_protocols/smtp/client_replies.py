@@ -17,7 +17,7 @@ MAX_LINES = 128
 
 _LINE = re.compile(rb"([2-5][0-9]{2})(?:([ -])(.*))?", re.DOTALL)
 _ENHANCED = re.compile(r"([245]\.[0-9]{1,3}\.[0-9]{1,3})(?: |$)")
-_UNPRINTABLE = re.compile(r"[^ -~\u00A0-\uD7FF\uE000-\uFFFD\U00010000-\U0010FFFD]")
+_UNPRINTABLE = re.compile(r"[^ -~\u00A0-\uD7FF\uE000-\uFFFC\U00010000-\U0010FFFD]")
 
 
 class BadReply(ValueError):

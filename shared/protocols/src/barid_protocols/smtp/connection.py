@@ -19,7 +19,6 @@ Rules:
 
 from barid_protocols.smtp import replies
 from barid_protocols.smtp.commands import HTTP_METHODS, LMTP, SETTLE, SMTP, auth, data
-from barid_protocols.smtp.data import DataReader, has_bare_line_end, normalise_line_ends
 from barid_protocols.smtp.errors import LocalError, Refusal
 from barid_protocols.smtp.events import (
     Answer,
@@ -34,6 +33,7 @@ from barid_protocols.smtp.events import (
     Refused,
     StartTls,
 )
+from barid_protocols.smtp.intake import Intake
 from barid_protocols.smtp.options import (
     MAX_BUFFERED,
     MAX_COMMAND_LINE,
@@ -59,19 +59,17 @@ class ServerConnection:
         "_commands",
         "_draining",
         "_eof",
+        "_intake",
         "_later",
         "_out",
         "_overflow",
         "_pending",
         "_position",
         "_question",
-        "_reader",
         "_scanned",
         "_session",
-        "_size",
         "_skip_reply",
         "_skipped",
-        "_verdict",
     )
 
     def __init__(self, options: ServerOptions, *, tls: bool = False) -> None:
@@ -86,14 +84,16 @@ class ServerConnection:
         self._out: list[bytes] = []
         self._question: Decision | None = None
         self._pending: Decision | None = None
-        self._reader = DataReader()
-        self._size = 0
-        self._verdict: Reply | None = None
+        self._intake = self._new_intake()
         self._skipped = 0
         self._skip_reply = replies.LINE_TOO_LONG
         self._draining = False
         self._overflow = False
         self._eof = False
+
+    def _new_intake(self) -> Intake:
+        options = self._session.options
+        return Intake(options.max_size, normalise=options.bare_line_ends is BareLineEnds.NORMALISE)
 
     # What the host may ask.
 
@@ -184,6 +184,8 @@ class ServerConnection:
             self._shut(session.closing)
         elif session.state is State.TLS:
             self._forget_input()
+        elif session.state is State.DATA:
+            self._intake = self._new_intake()
         return self.data_to_send()
 
     def data_to_send(self) -> bytes:
@@ -303,61 +305,25 @@ class ServerConnection:
             self._buffer = bytes(self._later)
             self._position = 0
             self._later.clear()
-        content, after = self._reader.feed(self._buffer, self._position)
+        intake = self._intake
+        judged = intake.verdict is not None
+        content, after = intake.feed(self._buffer, self._position)
+        notices = self._session.notices
+        if content:
+            notices.append(DataChunk(content))
+        elif intake.verdict is not None and not judged:
+            notices.append(DataAborted(intake.verdict))
         if after < 0:
             self._buffer = b""
-            after = 0
-            ended = False
-        else:
-            ended = True
+            self._position = self._scanned = 0
+            return True
         self._position = self._scanned = after
-        if content and self._verdict is None:
-            self._take(content)
-        if ended:
-            self._finish_data()
+        if intake.verdict is None:
+            self._question = DataEnd(intake.size)
+        else:
+            self._out += [reply.encoded for reply in data.end_refused(self._session, intake.verdict)]
+            self._count_error()
         return True
-
-    def _take(self, content: bytes) -> None:
-        options = self._session.options
-        if b"\0" in content:
-            verdict = replies.HOLDS_NUL
-        elif has_bare_line_end(content):
-            if options.bare_line_ends is BareLineEnds.REFUSE:
-                verdict = replies.BARE_LINE_END
-            else:
-                content = normalise_line_ends(content)
-                verdict = None
-        else:
-            verdict = None
-        self._size += len(content)
-        if verdict is None and self._size > options.max_size:
-            verdict = replies.MESSAGE_TOO_BIG
-        notices = self._session.notices
-        if verdict is None:
-            notices.append(DataChunk(content))
-        else:
-            self._verdict = verdict
-            notices.append(DataAborted(verdict))
-
-    def _finish_data(self) -> None:
-        session = self._session
-        verdict = self._verdict
-        if verdict is None:
-            self._question = DataEnd(self._size)
-            self._size = 0
-            self._reader = DataReader()
-            return
-        self._begin_data()
-        for reply in data.end_replies(session, verdict, verdict):
-            self._out.append(reply.encoded)
-        session.transaction = None
-        session.advance(Input.END_OF_DATA)
-        self._count_error()
-
-    def _begin_data(self) -> None:
-        self._reader = DataReader()
-        self._size = 0
-        self._verdict = None
 
     # Commands.
 

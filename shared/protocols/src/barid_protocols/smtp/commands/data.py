@@ -32,7 +32,7 @@ def settle_start(session: Session, _: Decision, answer: Answer) -> Sequence[Repl
 
 
 def settle_end(session: Session, _: Decision, answer: Answer) -> Sequence[Reply]:
-    answers = end_replies(session, answer, replies.MESSAGE_ACCEPTED)
+    answers = _replies(session, answer)
     if any(map(completes, answers)):
         session.errors = 0
     session.transaction = None
@@ -40,11 +40,19 @@ def settle_end(session: Session, _: Decision, answer: Answer) -> Sequence[Reply]
     return answers
 
 
-def end_replies(session: Session, answer: Answer, default: Reply) -> Sequence[Reply]:
+def end_refused(session: Session, verdict: Reply) -> Sequence[Reply]:
+    """The end of a message on which the core itself had decided."""
+    answers = _replies(session, verdict)
+    session.transaction = None
+    session.advance(Input.END_OF_DATA)
+    return answers
+
+
+def _replies(session: Session, answer: Answer) -> Sequence[Reply]:
     if not session.options.lmtp:
-        return (single(answer, default),)
+        return (single(answer, replies.MESSAGE_ACCEPTED),)
     assert session.transaction is not None
-    return each(answer, session.transaction.accepted, default)
+    return each(answer, session.transaction.accepted, replies.MESSAGE_ACCEPTED)
 
 
 COMMAND = Command(Input.DATA, begin)
