@@ -81,6 +81,8 @@ class WriterFolder:
         if any(packs_of(self.path)):
             return False
         clear_spool(self.path)
+        for marker in self.path.glob("*.closed"):
+            marker.unlink(missing_ok=True)
         for name in ("aborted", "cursor", "cursor.new", "lock"):
             (self.path / name).unlink(missing_ok=True)
         try:

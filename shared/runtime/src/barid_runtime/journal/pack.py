@@ -35,9 +35,9 @@ class Pack:
         self.entries = bytearray()
         self.count = 0
 
-    def add(self, entry: record.Entry) -> None:
+    def add(self, entry: bytes) -> None:
         """Remember a durable record for the footer (60 bytes each)."""
-        self.entries += record.encode_entry(entry)
+        self.entries += entry
         self.count += 1
 
 

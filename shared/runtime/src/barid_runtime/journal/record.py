@@ -61,6 +61,7 @@ _pack_header = struct.Struct("<4sHH8sQ36xI")
 _fixed = struct.Struct("<4s8sBBH26sIIIQ32s")
 _checksum = struct.Struct("<I")
 _entry = struct.Struct("<26sQIQBHH")
+_number = struct.Struct("<I")
 _trailer = struct.Struct("<4sIQII")
 _object_trailer = struct.Struct("<4sIQ32sI")  # and a checksum of these
 
@@ -98,7 +99,7 @@ class Lead:
         """Where the body is, for a record that stands at `offset` of `pack`."""
         if self.flags & EXTERNAL:
             return object_ref(self.mail_id, self.body_size)
-        return BodyRef.model_construct(pack=pack, offset=offset, head=self.size, size=self.body_size)
+        return BodyRef(pack=pack, offset=offset, head=self.size, size=self.body_size)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,14 +114,17 @@ class Entry:
     accounts: tuple[int, ...]
     remotes: tuple[int, ...]
 
+    def encode(self) -> bytes:
+        return encode_entry(self.mail_id, self.offset, self.lead, self.size, self.flags, self.accounts, self.remotes)
+
     def ref(self, pack: str) -> BodyRef:
         if self.flags & EXTERNAL:
             return object_ref(self.mail_id, self.size)
-        return BodyRef.model_construct(pack=pack, offset=self.offset, head=self.lead, size=self.size)
+        return BodyRef(pack=pack, offset=self.offset, head=self.lead, size=self.size)
 
 
 def object_ref(mail_id: str, size: int) -> BodyRef:
-    return BodyRef.model_construct(pack=f"objects/{mail_id}", offset=0, head=0, size=size)
+    return BodyRef(pack=f"objects/{mail_id}", offset=0, head=0, size=size)
 
 
 def encode_head(mail: Accepted) -> bytes:
@@ -230,12 +234,13 @@ def decode_pack_header(data: bytes) -> bytes | None:
     return bytes(salt) if crc32c(data[: PACK_HEADER - 4]) == stored else None
 
 
-def encode_entry(entry: Entry) -> bytes:
-    accounts, remotes = entry.accounts, entry.remotes
-    fixed = _entry.pack(
-        entry.mail_id.encode(), entry.offset, entry.lead, entry.size, entry.flags, len(accounts), len(remotes)
-    )
-    return fixed + struct.pack(f"<{len(accounts) + len(remotes)}I", *accounts, *remotes)
+def encode_entry(
+    mail_id: str, offset: int, lead: int, size: int, flags: int, accounts: tuple[int, ...], remotes: tuple[int, ...]
+) -> bytes:
+    """One record's line of the footer; see Entry. Fields rather than an Entry: this is done for every append."""
+    numbers = accounts + remotes
+    fixed = _entry.pack(mail_id.encode(), offset, lead, size, flags, len(accounts), len(remotes))
+    return fixed + (_number.pack(*numbers) if len(numbers) == 1 else struct.pack(f"<{len(numbers)}I", *numbers))
 
 
 def encode_footer(entries: bytes, offset: int, count: int) -> bytes:

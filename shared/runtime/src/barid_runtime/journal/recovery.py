@@ -100,7 +100,7 @@ def _finish(path: Path, device: Device, notes: list[str]) -> int:
             path.unlink()
             return end
         try:
-            entries = b"".join([record.encode_entry(scan.entry_of(found)) for found in sound])
+            entries = b"".join([scan.entry_of(found).encode() for found in sound])
             write_footer(device, fd, end, entries, len(sound))
         except OSError as error:
             # Its mail goes out all the same; whoever comes next tries again.
