@@ -103,7 +103,7 @@ words = st.sampled_from([*VOCABULARY.split(), "text:\nx\n.\n", "\n"])
 
 
 @given(st.lists(words, max_size=30).map(" ".join) | st.text(max_size=80))
-@settings(max_examples=100)
+@settings(max_examples=100, deadline=None)
 @example('"${hex:')
 @example("text:\n.")
 def test_no_text_raises_anything_else(script):
@@ -117,7 +117,7 @@ def test_no_text_raises_anything_else(script):
 
 
 @given(st.binary(max_size=80))
-@settings(max_examples=100)
+@settings(max_examples=100, deadline=None)
 def test_no_octets_raise_anything_else(script):
     try:
         compile_script(script)
