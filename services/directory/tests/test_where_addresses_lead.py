@@ -106,6 +106,12 @@ def test_plus_addressing_prefers_the_longest_user() -> None:
     assert led_to(resolve(book, "sales+eu@a.test")) == ["alice@a.test detail=eu"]
 
 
+def test_a_detail_keeps_its_letters() -> None:
+    book = WrittenBook({"a.test": None}, ["alice@a.test"])
+    assert led_to(resolve(book, "ALICE+Lists@A.test")) == ["alice@a.test detail=Lists"]
+    assert led_to(resolve(book, "alice+\u0130@a.test"))[0].startswith("alice@a.test detail=")
+
+
 def test_a_detail_in_the_alias_wins_over_the_one_in_the_address() -> None:
     book = WrittenBook({"a.test": None}, ["alice@a.test"], {"lists@a.test": ["alice+lists@a.test"]})
     assert led_to(resolve(book, "lists+python@a.test")) == ["alice@a.test detail=lists"]

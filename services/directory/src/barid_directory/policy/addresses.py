@@ -98,6 +98,13 @@ def splits(local: str) -> list[tuple[str, str]]:
     return found
 
 
+def as_written(text: str, detail: str) -> str:
+    """The detail in the letters of the address it was found in: it may name a mailbox, whose case matters."""
+    local = text.rpartition("@")[0]
+    written = local[len(local) - len(detail) :]
+    return written if written.lower() == detail else detail
+
+
 def without_detail(address: str) -> str:
     """The canonical address up to its first delimiter: what it shares with all that may be the same account."""
     local, _, domain = address.rpartition("@")

@@ -14,7 +14,7 @@ from typing import Literal
 from barid_contracts.directory import Resolution, Target
 
 from ..ports import Book
-from .addresses import POSTMASTER, canonical_domain, parse, splits
+from .addresses import POSTMASTER, as_written, canonical_domain, parse, splits
 
 MAX_DEPTH = 10
 """Aliases behind aliases: far beyond what people build, small enough that a mistake costs nothing."""
@@ -109,7 +109,7 @@ class _Walk:
         if self.exact(f"{address.local}@{address.domain}", detail, depth):
             return "found"
         for user, own_detail in splits(address.local):
-            if self.exact(f"{user}@{address.domain}", own_detail, depth):
+            if self.exact(f"{user}@{address.domain}", as_written(text, own_detail), depth):
                 return "found"
         if address.local == POSTMASTER and self.to_postmaster(address.domain, depth):
             return "found"
