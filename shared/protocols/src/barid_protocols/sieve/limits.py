@@ -1,7 +1,7 @@
 """What one script may cost, in one place. Every number bounds either memory or time for a hostile script."""
 
 MAX_SCRIPT_BYTES = 256 * 1024
-"""Larger than any script seen in practice (white lists of some thousand addresses); compiled in under 1 s."""
+"""Larger than any script seen in practice (white lists of some thousand addresses); compiled in 1 s at worst."""
 
 MAX_NESTING = 32
 """Blocks and tests inside each other. RFC 5228 §2.10.5 wants 15; Python's own stack would allow about 200."""
