@@ -243,6 +243,8 @@ class ServerConnection:
         return self._read_line(state)
 
     def _read_line(self, state: State) -> bool:
+        if self._position == len(self._buffer) and not self._later:
+            return self._starved()
         end = self._buffer.find(b"\n", self._scanned)
         if end < 0 and self._later:
             self._scanned = len(self._buffer) - self._position

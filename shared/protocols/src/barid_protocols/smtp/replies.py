@@ -18,7 +18,7 @@ class Reply:
     Raises ValueError for a code outside 200–599 or an enhanced code of another class: both are bugs of the host.
     """
 
-    __slots__ = ("_encoded", "code", "enhanced", "lines")
+    __slots__ = ("code", "encoded", "enhanced", "lines")
 
     def __init__(self, code: int, enhanced: str = "", text: str | Iterable[str] = "") -> None:
         if not 200 <= code <= 599:
@@ -28,7 +28,8 @@ class Reply:
         self.code = code
         self.enhanced = enhanced
         self.lines: tuple[str, ...] = (text,) if isinstance(text, str) else tuple(text) or ("",)
-        self._encoded: bytes | None = None
+        # The octets as they go out; made at once, so that a standard reply costs nothing when it is sent.
+        self.encoded = self._encode()
 
     @property
     def positive(self) -> bool:
@@ -46,15 +47,12 @@ class Reply:
     def text(self) -> str:
         return "\n".join(self.lines)
 
-    @property
-    def encoded(self) -> bytes:
-        """The lines as they go out. Kept, so a standard reply is formatted once a process."""
-        if self._encoded is None:
-            self._encoded = self._encode()
-        return self._encoded
-
     def _encode(self) -> bytes:
         prefix = f"{self.enhanced} " if self.enhanced else ""
+        if len(self.lines) == 1:
+            line = self.lines[0]
+            if line.isascii() and line.isprintable() and len(line) <= _ROOM:
+                return f"{self.code} {prefix}{line}\r\n".encode("ascii")
         lines = [piece for line in self.lines for piece in _fold(_safe(line))]
         last = len(lines) - 1
         return "".join(

@@ -103,24 +103,25 @@ _WHY = {
     Input.AUTH: "Not within a transaction",
     Input.STARTTLS: "Not within a transaction",
 }
+
+
+def _refusal(state: State, step: Input) -> Reply:
+    if state is State.GREETED and step in _NEEDS_HELLO:
+        why = "Say hello first"
+    elif state is State.TURNED_AWAY:
+        why = "Only QUIT now"
+    elif state is State.READY and step is Input.DATA:
+        why = "MAIL comes first"
+    else:
+        why = _WHY.get(step, "Bad sequence of commands")
+    return Reply(503, "5.5.1", why)
+
+
 _OUT_OF_SEQUENCE = {
-    (state, step): Reply(
-        503,
-        "5.5.1",
-        "Say hello first"
-        if state is State.GREETED and step in _NEEDS_HELLO
-        else "Only QUIT now"
-        if state is State.TURNED_AWAY
-        else "MAIL comes first"
-        if state is State.READY and step is Input.DATA
-        else _WHY.get(step, "Bad sequence of commands"),
-    )
-    for state in State
-    for step in Input
-    if step not in TRANSITIONS[state]
+    state: {step: _refusal(state, step) for step in Input if step not in steps} for state, steps in TRANSITIONS.items()
 }
 
 
 def out_of_sequence(state: State, step: Input) -> Reply | None:
     """The 503 for a command that may not come now; None if it may."""
-    return _OUT_OF_SEQUENCE.get((state, step))
+    return _OUT_OF_SEQUENCE[state].get(step)
