@@ -424,7 +424,7 @@ class Host:
                     message.code, message.modseq = code, box.modseq
                 rows.append((uid, message.code, message.modseq))
         selected.apply(Changes(box.modseq, changed=rows))
-        lines = selected.stored(rows, event)
+        lines = selected.stored(rows, event, complete=not gone)
         if gone:
             return (lines, no("Some messages are gone", codes.EXPUNGEISSUED))
         return (lines, ok("Stored", codes.modified(modified) if modified else b""))

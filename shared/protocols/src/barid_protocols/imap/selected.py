@@ -355,13 +355,15 @@ class SelectedMailbox:
                     )
         return b"".join(lines)
 
-    def stored(self, rows: Iterable[Row], store: Store) -> bytes:
+    def stored(self, rows: Iterable[Row], store: Store, *, complete: bool = True) -> bytes:
         """The FETCH lines owed for a STORE, whose outcome by message is ``rows``.
 
         After ``.SILENT`` the client works the new flags out by itself, from what it was told; where that would be
         wrong, because another session changed them too, it is told. With CONDSTORE it always learns the MODSEQ
-        (RFC 7162 §3.1.3).
+        (RFC 7162 §3.1.3). ``complete`` False: messages were missing and the command will end in NO, after which no
+        client assumes anything; so all is told.
         """
+        silent = store.silent and complete
         lines: list[bytes] = []
         expected: dict[int, int] = {}
         for row in rows:
@@ -383,7 +385,7 @@ class SelectedMailbox:
                 self.modseqs[index] = modseq
             number = index + 1
             parts = [uid_part(uid)] if store.uid else []
-            if not store.silent or self.codes[index] != expected[before]:
+            if not silent or self.codes[index] != expected[before]:
                 parts.append(flags_part(self.flag_text(index)))
             elif not self.condstore:
                 continue
