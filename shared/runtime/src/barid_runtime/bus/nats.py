@@ -12,6 +12,7 @@ connection is lost, and cost a task and a timer more per request.
 """
 
 import asyncio
+import contextlib
 import random
 import secrets
 from collections.abc import Awaitable, Callable
@@ -78,7 +79,7 @@ class NatsBus:
         self._user = user
         self._password = password
         self._name = name
-        self._client = Client()
+        self._client: Client | None = None
         self._closing = False
         self._away = True
         self._attempts = 0
@@ -127,7 +128,7 @@ class NatsBus:
                 skip_subject_validation=True,
             )
         except BaseException:
-            await client.close()
+            await _close(client)
             raise
         self._client = client
         for subscription in self._subscriptions:
@@ -199,7 +200,7 @@ class NatsBus:
 
     @property
     def connected(self) -> bool:
-        return not self._away and self._client.is_connected
+        return not self._away and self._client is not None and self._client.is_connected
 
     def on_reconnect(self, callback: Callable[[], Awaitable[None]]) -> None:
         self._reconnect_callbacks.append(callback)
@@ -213,12 +214,11 @@ class NatsBus:
         for subscription in self._subscriptions[1:]:
             await subscription.drain()
         self._closing = True
-        if self.connected:
-            try:
-                await self._client.flush(2)
-            except (NatsError, OSError):
-                pass
-        await self._client.close()
+        if self._client is not None:
+            if self.connected:
+                with contextlib.suppress(NatsError, OSError):
+                    await self._client.flush(CONNECT_TIMEOUT)
+            await _close(self._client)
         self._away = True
         for future in self._waiting.values():
             if not future.done():
@@ -257,6 +257,7 @@ class NatsBus:
         return message
 
     async def _send(self, subject: str, payload: bytes, reply: str = "", headers: dict[str, str] | None = None) -> None:
+        assert self._client is not None
         try:
             await self._client.publish(subject, payload, reply, headers)
         except MaxPayloadError:
@@ -303,6 +304,7 @@ class NatsBus:
 
     async def _add(self, subscription: "_Listening") -> None:
         self._subscriptions.append(subscription)
+        assert self._client is not None
         try:
             await subscription.attach(self._client)
             if self.connected:
@@ -350,6 +352,16 @@ class NatsBus:
                 await self._send(subject, payload, reply)
             except BusUnavailable:
                 return
+
+
+async def _close(client: Client) -> None:
+    """nats-py's close writes what is pending first, and gives up half-way when the connection is already gone."""
+    try:
+        await client.close()
+    except (NatsError, OSError, AssertionError):
+        transport: Any = client._transport
+        if transport is not None:
+            transport.close()
 
 
 class _Listening:

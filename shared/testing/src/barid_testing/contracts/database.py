@@ -93,7 +93,7 @@ class DatabaseContract:
         def peek(cursor: Cursor) -> int:
             return int(next(cursor.execute("SELECT id FROM letter ORDER BY id"))[0])
 
-        assert await asyncio.gather(db.write(peek), db.read(peek), db.read(peek, heavy=True)) == [0, 0, 0]
+        assert list(await asyncio.gather(db.write(peek), db.read(peek), db.read(peek, heavy=True))) == [0, 0, 0]
         await db.write(lambda cursor: cursor.execute("DELETE FROM letter"))
         assert await ids(db) == []
 
