@@ -19,25 +19,21 @@ Rules:
 """
 
 import re
-from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 
 from barid_protocols.sasl import ClientMechanism, Credentials, SaslError, client_mechanism, decode_base64, encode_base64
+from barid_protocols.smtp.client_envelope import Envelope, OutOfPlace
 from barid_protocols.smtp.client_events import (
     AuthDone,
     ClientEvent,
-    EnvelopeDone,
     Greeted,
     HelloDone,
     Lost,
-    MessageDone,
     Phase,
     ResetDone,
     TlsReady,
 )
 from barid_protocols.smtp.client_replies import BadReply, Capabilities, ReplyReader
-from barid_protocols.smtp.data import Stuffer
 from barid_protocols.smtp.errors import LocalError
 from barid_protocols.smtp.options import MAX_COMMAND_LINE
 from barid_protocols.smtp.replies import Reply
@@ -47,25 +43,6 @@ _HELLO_NAME = re.compile(r"[A-Za-z0-9._:\[\]-]{1,255}")
 # RFC 5321 §4.1.2 lets them. The address itself is the business of whoever made it.
 _UNSAFE = r'\x00-\x20\x7F-\x9F<>"\\\uD800-\uDFFF'
 _PATH = re.compile(rf'(?:"(?:[ !#-\[\]-~\u00A0-\uD7FF\uE000-\U0010FFFF]|\\[ -~])*+"@)?+[^{_UNSAFE}]++')
-
-
-@dataclass(slots=True)
-class _Transaction:
-    """The envelope under way. ``unsent`` is what waits for its turn when there is no PIPELINING."""
-
-    count: int
-    unsent: deque[bytes]
-    sender: Reply | None = None
-    recipients: list[Reply] = field(default_factory=list)
-    final: list[Reply] = field(default_factory=list)
-    unanswered: int = 0
-    resetting: bool = False  # the first reply is that to a RSET that went ahead
-    stuffer: Stuffer = field(default_factory=Stuffer)
-    abandoned: bool = False  # 354 although nobody was accepted: only a lone dot is sent (RFC 2920 §3.1)
-
-    @property
-    def accepted(self) -> int:
-        return sum(reply.positive for reply in self.recipients)
 
 
 class ClientConnection:
@@ -94,7 +71,7 @@ class ClientConnection:
         self._phase = Phase.GREETING
         self._reader = ReplyReader()
         self._out: list[bytes] = []
-        self._transaction: _Transaction | None = None
+        self._transaction: Envelope | None = None
         self._mechanism: ClientMechanism | None = None
         self._hello_name = ""
         self._tried_helo = False
@@ -225,18 +202,18 @@ class ClientConnection:
             parameters += " BODY=8BITMIME"
         if smtputf8:
             parameters += " SMTPUTF8"
-        commands = [f"MAIL FROM:<{reverse_path}>{parameters}\r\n", *(f"RCPT TO:<{path}>\r\n" for path in recipients)]
-        transaction = _Transaction(len(recipients), deque(line.encode("utf-8") for line in commands))
-        transaction.unsent.append(b"DATA\r\n")
-        if self._open:
-            transaction.unsent.appendleft(b"RSET\r\n")
-            transaction.resetting = True
-            self._open = False
         if self._unasked():
             return
-        self._transaction = transaction
+        self._transaction = Envelope(
+            f"MAIL FROM:<{reverse_path}>{parameters}\r\n".encode(),
+            [f"RCPT TO:<{path}>\r\n".encode() for path in recipients],
+            lmtp=self._lmtp,
+            pipelining="PIPELINING" in self.capabilities,
+            reset=self._open,
+        )
+        self._open = False
         self._phase = Phase.ENVELOPE
-        self._send_envelope(transaction)
+        self._out.append(self._transaction.begin())
 
     def send_body(self, chunk: bytes) -> None:
         """A piece of the message as stored, cut anywhere. Bare CR and LF leave as CR LF; dots are stuffed."""
@@ -355,106 +332,40 @@ class ClientConnection:
             self._out.append(encode_base64(response) + b"\r\n")
         return None
 
-    # The transaction.
-
-    def _send_envelope(self, transaction: _Transaction) -> None:
-        unsent = transaction.unsent
-        if "PIPELINING" in self.capabilities:
-            self._out.append(b"".join(unsent))
-            transaction.unanswered = len(unsent)
-            unsent.clear()
-        else:
-            self._out.append(unsent.popleft())
-            transaction.unanswered = 1
-
     def _on_envelope(self, reply: Reply) -> ClientEvent | None:
         transaction = self._transaction
         assert transaction is not None
-        transaction.unanswered -= 1
-        if transaction.abandoned:
-            return self._finish_abandoned(transaction, reply)
         if reply.code == 421:
             self._lose("server is closing", reply)
             return None
-        if transaction.resetting:
-            if reply.code >= 300:
-                self._lose("server refuses RSET", reply)
-                return None
-            transaction.resetting = False
-            return self._next_command(transaction)
-        is_data = transaction.sender is not None and len(transaction.recipients) == transaction.count
-        if 300 <= reply.code < 400 and not (is_data and reply.code == 354):
+        try:
+            result = transaction.on_reply(reply)
+        except OutOfPlace:
             self._lose("reply out of place", reply)
             return None
-        if is_data:
-            return self._on_data(transaction, reply)
-        if transaction.sender is None:
-            transaction.sender = reply
-        else:
-            transaction.recipients.append(reply)
-        return self._next_command(transaction)
-
-    def _next_command(self, transaction: _Transaction) -> ClientEvent | None:
-        """Without PIPELINING, send the next command, unless nothing is left to win."""
-        if transaction.unanswered:
-            return None
-        sender = transaction.sender
-        done = len(transaction.recipients) == transaction.count
-        if sender is not None and (not sender.positive or (done and not transaction.accepted)):
-            return self._give_up(transaction, None)
-        if not self._unasked():
-            self._out.append(transaction.unsent.popleft())
-            transaction.unanswered = 1
-        return None
-
-    def _on_data(self, transaction: _Transaction, reply: Reply) -> ClientEvent | None:
-        assert transaction.sender is not None
-        accepted = transaction.accepted if transaction.sender.positive else 0
-        if reply.code != 354:
-            if reply.positive:
-                self._lose("reply out of place", reply)
+        if isinstance(result, bytes):
+            if self._unasked():
                 return None
-            return self._give_up(transaction, reply)
-        if accepted:
+            self._out.append(result)
+            result = transaction.abandon() if transaction.over else None
+        if result is None:
+            return None
+        if result.ready:
             self._phase = Phase.BODY
-            return EnvelopeDone(transaction.sender, tuple(transaction.recipients), reply, ready=True)
-        self._out.append(b".\r\n")
-        if self._lmtp and not transaction.accepted:
-            # No recipient, so no reply will come (RFC 2033 §4.2).
-            return self._give_up(transaction, None)
-        transaction.abandoned = True
-        transaction.unanswered = transaction.accepted if self._lmtp else 1
-        return None
-
-    def _finish_abandoned(self, transaction: _Transaction, _: Reply) -> ClientEvent | None:
-        """Whatever the reply to an empty message for nobody was, nothing was sent."""
-        return None if transaction.unanswered else self._give_up(transaction, None)
-
-    def _give_up(self, transaction: _Transaction, data: Reply | None) -> EnvelopeDone:
-        sender = transaction.sender
-        assert sender is not None
-        if sender.positive:
-            # Who was accepted fails by the reply to DATA; a server that says 354 to nobody leaves nobody accepted.
-            recipients = [data if reply.positive and data is not None else reply for reply in transaction.recipients]
         else:
-            recipients = [sender] * transaction.count
-        self._transaction = None
-        self._open = True
-        self._phase = Phase.IDLE
-        return EnvelopeDone(sender, tuple(recipients), data, ready=False)
+            self._transaction = None
+            self._open = True
+            self._phase = Phase.IDLE
+        return result
 
     def _on_final(self, reply: Reply) -> ClientEvent | None:
-        transaction = self._transaction
-        assert transaction is not None
-        if 300 <= reply.code < 400:
+        assert self._transaction is not None
+        try:
+            done = self._transaction.on_final(reply)
+        except OutOfPlace:
             self._lose("reply out of place", reply)
             return None
-        transaction.final.append(reply)
-        accepted = transaction.accepted
-        if not self._lmtp:
-            transaction.final *= accepted
-        elif len(transaction.final) < accepted:
-            return None
-        self._transaction = None
-        self._phase = Phase.IDLE
-        return MessageDone(tuple(transaction.final))
+        if done is not None:
+            self._transaction = None
+            self._phase = Phase.IDLE
+        return done

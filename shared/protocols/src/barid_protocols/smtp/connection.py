@@ -33,9 +33,9 @@ from barid_protocols.smtp.events import (
     Refused,
     StartTls,
 )
+from barid_protocols.smtp.inbox import Inbox
 from barid_protocols.smtp.intake import Intake
 from barid_protocols.smtp.options import (
-    MAX_BUFFERED,
     MAX_COMMAND_LINE,
     MAX_SKIPPED,
     BareLineEnds,
@@ -55,18 +55,14 @@ class ServerConnection:
     """One connection. ``tls`` if the transport was encrypted before the first octet (port 465)."""
 
     __slots__ = (
-        "_buffer",
         "_commands",
         "_draining",
         "_eof",
+        "_inbox",
         "_intake",
-        "_later",
         "_out",
-        "_overflow",
         "_pending",
-        "_position",
         "_question",
-        "_scanned",
         "_session",
         "_skip_reply",
         "_skipped",
@@ -75,12 +71,7 @@ class ServerConnection:
     def __init__(self, options: ServerOptions, *, tls: bool = False) -> None:
         self._session = Session(options, tls)
         self._commands = LMTP if options.lmtp else SMTP
-        # What is being read, and from where; what came after it waits in _later, so that a peer that sends one octet
-        # at a time costs no copy of all that came before.
-        self._buffer = b""
-        self._position = 0
-        self._scanned = 0
-        self._later = bytearray()
+        self._inbox = Inbox()
         self._out: list[bytes] = []
         self._question: Decision | None = None
         self._pending: Decision | None = None
@@ -88,7 +79,6 @@ class ServerConnection:
         self._skipped = 0
         self._skip_reply = replies.LINE_TOO_LONG
         self._draining = False
-        self._overflow = False
         self._eof = False
 
     def _new_intake(self) -> Intake:
@@ -139,15 +129,8 @@ class ServerConnection:
     def receive_data(self, data: bytes) -> None:
         """Keep what was read; parses nothing."""
         state = self._session.state
-        if state is State.CLOSED or state is State.TLS or self._overflow:
-            return
-        if self._position == len(self._buffer) and not self._later:
-            self._buffer = data
-            self._position = self._scanned = 0
-        elif len(self._buffer) - self._position + len(self._later) + len(data) > MAX_BUFFERED:
-            self._overflow = True
-        else:
-            self._later += data
+        if state is not State.CLOSED and state is not State.TLS:
+            self._inbox.push(data)
 
     def receive_eof(self) -> None:
         """The peer will send no more; Closed comes when all that it sent has been answered."""
@@ -229,7 +212,7 @@ class ServerConnection:
         state = self._session.state
         if state is State.CLOSED:
             return False
-        if self._overflow:
+        if self._inbox.overflow:
             return self._end(replies.TOO_MUCH_INPUT, CloseReason.OVERFLOW)
         if state is State.DATA:
             return self._read_data()
@@ -238,34 +221,18 @@ class ServerConnection:
         if self._draining:
             return self._end(replies.CLOSING_DOWN, CloseReason.DRAINED)
         if state is State.CONNECTED:
-            self._question = Connected(early=self._position < len(self._buffer))
+            self._question = Connected(early=len(self._inbox) > 0)
             return True
         return self._read_line(state)
 
     def _read_line(self, state: State) -> bool:
-        if self._position == len(self._buffer) and not self._later:
-            return self._starved()
-        end = self._buffer.find(b"\n", self._scanned)
-        if end < 0 and self._later:
-            self._scanned = len(self._buffer) - self._position
-            self._buffer = self._buffer[self._position :] + self._later
-            self._position = 0
-            self._later.clear()
-            end = self._buffer.find(b"\n", self._scanned)
-        start = self._position
-        if state is State.GREETED and not self._session.tls and self._buffer.startswith(_TLS_HANDSHAKE, start):
-            return self._end(replies.NOT_SMTP, CloseReason.TLS_ON_PLAIN)
-        if end < 0:
+        line = self._inbox.next_line()
+        if line is None:
             return self._read_part(state)
-        self._position = self._scanned = end + 1
-        if self._skipped or end + 1 - start > MAX_SKIPPED:
-            self._skipped += end + 1 - start
-            if self._skipped > MAX_SKIPPED:
-                return self._end(replies.LINE_TOO_LONG, CloseReason.ERRORS)
-            self._skipped = 0
-            self._refuse(self._skip_reply, b"")
-            return True
-        line = self._buffer[start : end + 1]
+        if state is State.GREETED and line.startswith(_TLS_HANDSHAKE) and not self._session.tls:
+            return self._end(replies.NOT_SMTP, CloseReason.TLS_ON_PLAIN)
+        if self._skipped or len(line) > MAX_SKIPPED:
+            return self._skip(len(line), ended=True)
         if state is State.AUTH:
             self._response(line)
         elif line.endswith(b"\r\n"):
@@ -276,50 +243,57 @@ class ServerConnection:
 
     def _read_part(self, state: State) -> bool:
         """A line without its end, yet: wait, or begin to throw it away."""
-        length = len(self._buffer) - self._position
+        part = self._inbox.buffer
+        if not part:
+            return self._starved()
+        if state is State.GREETED and part.startswith(_TLS_HANDSHAKE) and not self._session.tls:
+            return self._end(replies.NOT_SMTP, CloseReason.TLS_ON_PLAIN)
         if not self._skipped:
-            limit = MAX_COMMAND_LINE
-            if state is State.AUTH:
-                limit = auth.MAX_AUTH_LINE
-            elif length > limit:
-                command = self._find(self._buffer[self._position : self._position + MAX_COMMAND_LINE])
-                limit = command.max_line if command else limit
-            if length <= limit:
-                self._scanned = len(self._buffer)
+            if len(part) <= self._limit(part, state):
                 return self._starved()
             self._skip_reply = replies.LINE_TOO_LONG
             if state is State.AUTH:
                 auth.give_up(self._session)
                 self._skip_reply = replies.AUTH_LINE_TOO_LONG
-        elif not length:
-            return self._starved()
+        self._inbox.clear()
+        return self._skip(len(part), ended=False)
+
+    def _limit(self, part: bytes, state: State) -> int:
+        if state is State.AUTH:
+            return auth.MAX_AUTH_LINE
+        if len(part) <= MAX_COMMAND_LINE:
+            return MAX_COMMAND_LINE
+        verb = part[:MAX_COMMAND_LINE].lstrip(b" \t").partition(b" ")[0]
+        command = self._commands.get(verb.upper())
+        return command.max_line if command else MAX_COMMAND_LINE
+
+    def _skip(self, length: int, *, ended: bool) -> bool:
+        """Throw a part of an over-long line away."""
         self._skipped += length
-        self._buffer = b""
-        self._position = self._scanned = 0
         if self._skipped > MAX_SKIPPED:
             return self._end(self._skip_reply, CloseReason.ERRORS)
-        return self._starved()
+        if not ended:
+            return self._starved()
+        self._skipped = 0
+        self._refuse(self._skip_reply, b"")
+        return True
 
     def _read_data(self) -> bool:
-        if self._position == len(self._buffer):
-            if not self._later:
-                return self._starved()
-            self._buffer = bytes(self._later)
-            self._position = 0
-            self._later.clear()
+        inbox = self._inbox
+        if not inbox.has_run():
+            return self._starved()
         intake = self._intake
         judged = intake.verdict is not None
-        content, after = intake.feed(self._buffer, self._position)
+        content, after = intake.feed(inbox.buffer, inbox.position)
         notices = self._session.notices
         if content:
             notices.append(DataChunk(content))
         elif intake.verdict is not None and not judged:
             notices.append(DataAborted(intake.verdict))
         if after < 0:
-            self._buffer = b""
-            self._position = self._scanned = 0
+            inbox.seek(len(inbox.buffer))
             return True
-        self._position = self._scanned = after
+        inbox.seek(after)
         if intake.verdict is None:
             self._question = DataEnd(intake.size)
         else:
@@ -328,10 +302,6 @@ class ServerConnection:
         return True
 
     # Commands.
-
-    def _find(self, line: bytes) -> Command | None:
-        verb = line.partition(b" ")[0]
-        return self._commands.get(verb) or self._commands.get(verb.rstrip(b"\r\n\t").upper())
 
     def _command(self, line: bytes, state: State) -> None:
         verb, _, argument = line[:-2].strip(b" \t").partition(b" ")
@@ -363,17 +333,18 @@ class ServerConnection:
         """Take the neighbours of the same verb into the question, as far as they have arrived and are in order."""
         assert command.extend is not None
         verb = command.step.value.encode("ascii")
+        inbox = self._inbox
         while True:
-            start = self._position
-            end = self._buffer.find(b"\r\n", start)
+            start = inbox.position
+            end = inbox.buffer.find(b"\r\n", start)
             if end < 0 or end + 2 - start > command.max_line:
                 return
-            found, _, argument = self._buffer[start:end].strip(b" \t").partition(b" ")
+            found, _, argument = inbox.buffer[start:end].strip(b" \t").partition(b" ")
             if found != verb and found.upper() != verb:
                 return
             if not command.extend(self._session, question, argument.lstrip(b" ")):
                 return
-            self._position = self._scanned = end + 2
+            inbox.seek(end + 2)
 
     def _response(self, line: bytes) -> None:
         if len(line) > auth.MAX_AUTH_LINE:
@@ -399,7 +370,7 @@ class ServerConnection:
             return
         self._question = result
         if isinstance(result, StartTls):
-            result.discarded = len(self._buffer) - self._position + len(self._later)
+            result.discarded = len(self._inbox)
 
     # Errors and ends.
 
@@ -435,6 +406,5 @@ class ServerConnection:
         session.notices.append(Closed(reason))
 
     def _forget_input(self) -> None:
-        self._buffer = b""
-        self._position = self._scanned = self._skipped = 0
-        self._later.clear()
+        self._inbox.clear()
+        self._skipped = 0

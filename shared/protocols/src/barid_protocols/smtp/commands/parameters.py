@@ -16,7 +16,8 @@ def parse_parameters(rest: bytes) -> list[tuple[bytes, bytes | None]]:
     if not rest.startswith(b" "):
         raise Refusal(replies.BAD_ARGUMENT)
     found: dict[bytes, bytes | None] = {}
-    for word in rest.split():
+    # Spaces only: a bare CR or LF must not pass for white space.
+    for word in filter(None, rest.split(b" ")):
         parameter = _PARAMETER.fullmatch(word)
         if parameter is None:
             raise Refusal(replies.BAD_PARAMETER)
