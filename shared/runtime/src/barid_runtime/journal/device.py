@@ -63,10 +63,17 @@ class Device:
 
     def zero(self, fd: int, offset: int, size: int) -> None:
         """Real zeros, not `fallocate`: an unwritten extent must be converted, and its fdatasync costs as much as
-        that of a file that grows."""
-        for at in range(0, size, len(_ZEROS)):
-            self._write(fd, [_ZEROS[: size - at]], offset + at, 0)
-        os.fdatasync(fd)
+        that of a file that grows. Nothing may be written behind `offset` meanwhile."""
+        state = os.fstatvfs(fd)
+        if state.f_bavail * state.f_frsize < 2 * size:
+            raise OSError(errno.ENOSPC, "too little room to write ahead")  # records, elsewhere too, come first
+        try:
+            for at in range(0, size, len(_ZEROS)):
+                self._write(fd, [_ZEROS[: size - at]], offset + at, 0)
+            os.fdatasync(fd)
+        except OSError:
+            os.ftruncate(fd, offset)  # on a full disk the records need what the zeros took
+            raise
 
     def sync(self, fd: int) -> None:
         os.fdatasync(fd)

@@ -95,9 +95,7 @@ class JournalContract:
         assert await bodies.read(ref) == b"abc"
 
     @pytest.mark.parametrize("size", [1000, 2_000_000, OBJECT_ABOVE + 5])
-    async def test_any_range_is_streamed_in_chunks(
-        self, journal: JournalWriter, bodies: BodyReader, size: int
-    ) -> None:
+    async def test_any_range_is_streamed_in_chunks(self, journal: JournalWriter, bodies: BodyReader, size: int) -> None:
         body = body_of(size)
         spool = journal.spool()
         await spool.write(body)

@@ -1,0 +1,44 @@
+"""PackJournal and LocalBodies keep the contract of every journal."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest_asyncio
+
+from barid_runtime.journal.bodies import LocalBodies
+from barid_runtime.journal.packs import PackJournal
+from barid_testing.contracts.journal import JournalContract
+
+
+class TestPacks(JournalContract):
+    @pytest_asyncio.fixture
+    async def journal(self, tmp_path: Path) -> AsyncIterator[PackJournal]:
+        journal = PackJournal(tmp_path / "journal", "ingress")
+        yield journal
+        await journal.close()
+
+    @pytest_asyncio.fixture
+    async def bodies(self, tmp_path: Path) -> AsyncIterator[LocalBodies]:
+        bodies = LocalBodies(tmp_path / "journal")
+        yield bodies
+        bodies.close()
+
+
+class TestSmallPacks(TestPacks):
+    """Rotation at every turn changes nothing."""
+
+    @pytest_asyncio.fixture
+    async def journal(self, tmp_path: Path) -> AsyncIterator[PackJournal]:
+        journal = PackJournal(tmp_path / "journal", "ingress", pack_size=64 * 1024)
+        yield journal
+        await journal.close()
+
+
+class TestWrittenAhead(TestPacks):
+    """Room written ahead in small steps, so that batches meet its edges."""
+
+    @pytest_asyncio.fixture
+    async def journal(self, tmp_path: Path) -> AsyncIterator[PackJournal]:
+        journal = PackJournal(tmp_path / "journal", "ingress", pack_size=4 * 1024 * 1024, write_ahead=256 * 1024)
+        yield journal
+        await journal.close()
