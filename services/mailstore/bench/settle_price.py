@@ -53,8 +53,8 @@ def requests(batch: int, recipients: int) -> list[bytes]:
                     size=4096,
                     headers="From: A <a@bench.test>\r\nTo: u@bench.test\r\nSubject: hello\r\n"
                     + "X-Filler: abcdefgh\r\n" * 15,
-                    envelope='("Mon, 23 Nov 2026 15:00:00 +0000" "hello" (("A" NIL "a" "bench.test")) NIL NIL NIL NIL NIL'
-                    ' NIL "<1@bench.test>")',
+                    envelope='("Mon, 23 Nov 2026 15:00:00 +0000" "hello" (("A" NIL "a" "bench.test"))'
+                    ' NIL NIL NIL NIL NIL NIL "<1@bench.test>")',
                     structure='("TEXT" "PLAIN" ("CHARSET" "utf-8") NIL NIL "7BIT" 3500 60 NIL NIL NIL NIL)',
                     message_id=f"<{mail_id}@bench.test>",
                     subject="hello",
@@ -72,7 +72,7 @@ async def main(batch: int, recipients: int) -> None:
         path = Path(folder) / "mailstore.db"
         await migrate(path, "barid_mailstore.adapters.migrations")
         database = open_database(path)
-        store = sqlite_store(database, SystemClock())
+        store, _ = sqlite_store(database, SystemClock())
         payloads = iter(requests(batch, recipients))
         events = 0
 
@@ -88,7 +88,7 @@ async def main(batch: int, recipients: int) -> None:
         await asyncio.gather(*[settle() for _ in range(CONCURRENT)])
         cpu, wall = time.process_time() - cpu, time.perf_counter() - wall
         copies = MESSAGES * recipients
-        print(
+        print(  # noqa: T201
             f"batch {batch}, {recipients} recipients: {cpu / MESSAGES * 1e6:.0f} µs CPU a message,"
             f" {cpu / copies * 1e6:.0f} a copy; {copies / wall:.0f} copies/s; {events} events"
         )

@@ -109,6 +109,21 @@ MAILSTORE_MISSING = Operation("mail.v1.mailstore.missing", MissingRequest, Missi
 RELAY_MISSING = Operation("mail.v1.relay.missing", MissingRequest, MissingReply)
 
 
+class ReferencesRequest(Message):
+    """packs: names as in BodyRef.pack."""
+
+    packs: list[str]
+
+
+class ReferencesReply(Message):
+    """Those of the asked packs that something unfinished still refers to: they may not be deleted."""
+
+    packs: list[str]
+
+
+RELAY_REFERENCES = Operation("mail.v1.relay.references", ReferencesRequest, ReferencesReply)
+
+
 class ActiveScriptRequest(Message):
     account: str
 

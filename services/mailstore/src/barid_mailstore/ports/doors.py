@@ -14,7 +14,7 @@ from .store import Store
 class OutboxPump(Protocol):
     """Journals the children that wait."""
 
-    def wake(self) -> None:
+    def notify(self) -> None:
         """There are new ones."""
 
 

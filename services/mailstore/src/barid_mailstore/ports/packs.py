@@ -1,44 +1,48 @@
 """The journal's packs as the reconciler sees them."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Protocol
 
 from barid_contracts.mail import Accepted
 
 
 @dataclass(frozen=True, slots=True)
 class PackState:
-    """state: `open` is being written or was left by a crash; `sealed` is complete; `closed` owes nothing.
-    changed: epoch seconds of its last change. objects: names of the large bodies that belong to it."""
+    """A pack that isn't closed. sealed: it never changes again. complete: sealed, and the bus was told of all of it.
+    published: how far the bus was told."""
 
     name: str
-    state: Literal["open", "sealed", "closed"]
-    changed: float
+    sealed: bool
+    complete: bool
+    published: int
 
 
 @dataclass(frozen=True, slots=True)
 class PackEntry:
-    """One mail of a pack. local, remote: the numbers of its obligations. object: the name of its large body."""
+    """One mail of a pack. local, remote: the numbers of its obligations."""
 
     mail_id: str
+    offset: int
     local: tuple[int, ...]
     remote: tuple[int, ...]
-    object: str | None = None
 
 
 class Packs(Protocol):
-    """All block for as long as the disk does, off the loop. Raise JournalError."""
+    """All takes as long as the disk does, off the loop. Raises JournalError."""
 
-    async def states(self) -> list[PackState]: ...
+    async def states(self) -> list[PackState]:
+        """Packs that aren't closed."""
 
-    async def entries(self, pack: str) -> Sequence[PackEntry]: ...
+    async def entries(self, pack: str) -> list[PackEntry]:
+        """Mails that the bus was told of, of a pack of the last `states`."""
 
-    async def load(self, pack: str, mail_ids: Sequence[str]) -> list[Accepted]:
-        """These mails, with their references."""
+    async def load(self, pack: str, entries: Sequence[PackEntry]) -> list[Accepted]:
+        """These mails, with their references. Damaged ones are left out."""
 
     async def close(self, pack: str) -> None:
-        """Mark it: it owes nothing."""
+        """Mark it: all that was owed has its outcome or stands in a queue."""
 
-    async def delete(self, pack: str) -> None:
-        """The pack; large bodies of its own are deleted with it."""
+    async def collect(self, referenced: Callable[[Sequence[str]], Awaitable[set[str]]], grace: float) -> list[str]:
+        """Delete closed packs and large bodies that `referenced` doesn't keep and that didn't change within `grace`
+        seconds; returns their names. Raises what `referenced` raises; then nothing more is deleted."""

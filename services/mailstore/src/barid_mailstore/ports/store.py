@@ -133,6 +133,9 @@ class Quotas(Protocol):
 
     async def over(self) -> list[str]: ...
 
+    async def accounts(self, after: str, limit: int) -> list[str]:
+        """Ids of accounts, in their order, that the directory knew when it was asked last."""
+
     async def set_limit(self, account: str, limit: int) -> Commit[None]: ...
 
     async def set_gone(self, account: str) -> Commit[None]: ...

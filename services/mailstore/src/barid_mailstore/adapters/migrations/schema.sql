@@ -168,6 +168,7 @@ CREATE TABLE outbox (
 	head BIGINT, 
 	size BIGINT, 
 	at BIGINT NOT NULL, 
+	given_up TEXT, 
 	PRIMARY KEY (mail_id)
 );
 

@@ -39,6 +39,17 @@ class SqliteQuotas:
             heavy=True,
         )
 
+    async def accounts(self, after: str, limit: int) -> list[str]:
+        """A page of those that are not gone."""
+        return await self._index.read(
+            lambda cursor: [
+                row[0]
+                for row in cursor.all(
+                    "SELECT uuid FROM account WHERE uuid > ? AND NOT gone ORDER BY uuid LIMIT ?", (after, limit)
+                )
+            ]
+        )
+
     async def set_limit(self, account: str, limit: int) -> Commit[None]:
         """0: none. An account that was never touched will ask when it is."""
 

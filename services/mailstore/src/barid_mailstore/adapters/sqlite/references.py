@@ -8,7 +8,8 @@ from .unit import Unit
 
 _REFERENCED = (
     "SELECT EXISTS (SELECT 1 FROM pack p JOIN body b ON b.pack = p.id WHERE p.name = ?1)"
-    " OR EXISTS (SELECT 1 FROM outbox WHERE pack = ?1) OR EXISTS (SELECT 1 FROM held WHERE pack = ?1)"
+    " OR EXISTS (SELECT 1 FROM outbox WHERE pack = ?1 AND given_up IS NULL)"
+    " OR EXISTS (SELECT 1 FROM held WHERE pack = ?1)"
 )
 
 

@@ -10,6 +10,7 @@ from .index import Index
 from .ledger import SqliteLedger
 from .mailboxes import SqliteMailboxes
 from .messages import SqliteMessages
+from .outbox import SqliteOutbox
 from .quotas import SqliteQuotas
 from .references import SqliteBodies
 from .scripts import SqliteScripts
@@ -17,9 +18,9 @@ from .settling import SqliteSettling
 from .views import SqliteViews
 
 
-def sqlite_store(database: Database, clock: Clock) -> Store:
+def sqlite_store(database: Database, clock: Clock) -> tuple[Store, SqliteOutbox]:
     index = Index(database, clock)
-    return Store(
+    store = Store(
         settling=SqliteSettling(index),
         mailboxes=SqliteMailboxes(index),
         messages=SqliteMessages(index),
@@ -31,3 +32,4 @@ def sqlite_store(database: Database, clock: Clock) -> Store:
         quotas=SqliteQuotas(index),
         bodies=SqliteBodies(index),
     )
+    return store, SqliteOutbox(index)

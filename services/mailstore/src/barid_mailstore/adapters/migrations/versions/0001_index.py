@@ -158,6 +158,7 @@ def upgrade() -> None:
         sa.Column("head", Big),
         sa.Column("size", Big),
         sa.Column("at", Big, nullable=False),
+        sa.Column("given_up", sa.Text),
     )
     op.create_table(
         "vacation",

@@ -1,0 +1,60 @@
+"""Opens all doors of the embedded size: bus, SQLite, journal on a local directory."""
+
+from contextlib import AsyncExitStack
+
+from barid_runtime.bus.nats import connect
+from barid_runtime.clock import SystemClock
+from barid_runtime.database.migrations import migrate
+from barid_runtime.database.sqlite import open_database
+from barid_runtime.journal.bodies import LocalBodies
+from barid_runtime.journal.packs import PackJournal
+from barid_runtime.journal.publisher import Publisher
+from barid_runtime.outbox import OutboxPump, directory_resolver
+
+from ..ports.doors import Doors, OpenDoors
+from ..settings import Settings
+from .packs import LocalPacks
+from .sqlite.store import sqlite_store
+
+MIGRATIONS = "barid_mailstore.adapters.migrations"
+
+
+def embedded(settings: Settings) -> OpenDoors:
+    """What opens them. A failure closes those that were open already, so it may be called again."""
+
+    async def open_doors() -> Doors:
+        clock = SystemClock()
+        async with AsyncExitStack() as stack:
+            bus = await connect(
+                settings.bus_url,
+                user=settings.bus_user,
+                password=settings.bus_password.get_secret_value(),
+                name="mailstore",
+            )
+            stack.push_async_callback(bus.close)
+            path = settings.data / "mailstore.db"
+            await migrate(path, MIGRATIONS)
+            database = open_database(path)
+            stack.push_async_callback(database.close)
+            store, outbox = sqlite_store(database, clock)
+            root = settings.data / "journal"
+            journal = PackJournal(root, "mailstore", clock)
+            publisher = Publisher(journal, bus, clock)
+            bodies = LocalBodies(root)
+            pump = OutboxPump(outbox, directory_resolver(bus), journal, bodies, clock)
+            await publisher.start()
+            stack.push_async_callback(publisher.close)
+            stack.push_async_callback(journal.close)
+            pump.start()
+            stack.push_async_callback(pump.close)
+            closing = stack.pop_all()
+
+        def problems() -> dict[str, str]:
+            return {
+                "bus": "ok" if bus.connected else "not connected",
+                "journal": journal.problem or "ok",
+            }
+
+        return Doors(bus, store, LocalPacks(root), pump, clock, problems, closing.aclose)
+
+    return open_doors

@@ -1,0 +1,64 @@
+"""The journal's packs on a local directory. All of it reads the disk, so all of it runs in a thread."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from pathlib import Path
+
+from barid_contracts.mail import Accepted
+from barid_runtime.journal import lifecycle, scan
+from barid_runtime.journal.lifecycle import PackInfo
+
+from ..ports.packs import PackEntry, PackState
+
+
+class LocalPacks:
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        self._infos: dict[str, PackInfo] = {}
+
+    async def states(self) -> list[PackState]:
+        infos = await asyncio.to_thread(lifecycle.packs, self._root, closed=False)
+        self._infos = {info.name: info for info in infos}
+        return [
+            PackState(info.name, sealed=info.end is not None, complete=info.complete, published=info.published)
+            for info in infos
+        ]
+
+    async def entries(self, pack: str) -> list[PackEntry]:
+        entries = await asyncio.to_thread(lifecycle.published_entries, self._infos[pack])
+        return [PackEntry(entry.mail_id, entry.offset, entry.accounts, entry.remotes) for entry in entries]
+
+    async def load(self, pack: str, entries: Sequence[PackEntry]) -> list[Accepted]:
+        wanted = {entry.offset for entry in entries}
+
+        def read() -> list[Accepted]:
+            found = [e for e in lifecycle.published_entries(self._infos[pack]) if e.offset in wanted]
+            return [mail for mail, _ in scan.load(self._root, pack, found)]
+
+        return await asyncio.to_thread(read)
+
+    async def close(self, pack: str) -> None:
+        await asyncio.to_thread(lifecycle.close_pack, self._root, pack)
+
+    async def collect(self, referenced: Callable[[Sequence[str]], Awaitable[set[str]]], grace: float) -> list[str]:
+        async def kept(names: Sequence[str]) -> set[str]:
+            young = await asyncio.to_thread(self._young, names, grace)
+            old = [name for name in names if name not in young]
+            return young | (await referenced(old) if old else set())
+
+        return await lifecycle.collect(self._root, kept)
+
+    def _young(self, names: Sequence[str], grace: float) -> set[str]:
+        """Those that changed, or were closed, within the grace."""
+        since = time.time() - grace
+        young = set()
+        for name in names:
+            path = self._root / name
+            for each in (path, path.with_suffix(".closed")):
+                try:
+                    if each.stat().st_mtime > since:
+                        young.add(name)
+                except FileNotFoundError:
+                    continue
+        return young

@@ -1,0 +1,1 @@
+"""What the mailstore does when it is asked, and of itself."""

@@ -1,0 +1,194 @@
+"""The reconciler: finds what is still owed, at start and continuously, and gives it to delivery again.
+
+The journal says what was accepted, the ledgers say what became of it; the bus is only the way in between, and may be
+lost whole. Everything that it published again is idempotent by `(mail_id, n)`.
+
+When it looks: sealed packs at every round, by their footers. Packs that are being written are walked record by record,
+which costs 10 µs a mail, so only when the bus may have lost something: at start, after a lost connection, and every
+OPEN_EVERY rounds.
+
+What it takes for owed: an obligation without an outcome, of a mail older than the grace. While delivery is at work
+that is not enough, for mail may stand in a long line: then only what is older than PATIENCE counts, unless the bus may
+have lost something.
+"""
+
+import asyncio
+from collections.abc import Sequence
+
+from barid_contracts.mail import ACCEPTED_LOCAL, ACCEPTED_REMOTE, ACCEPTED_STREAM, Key
+from barid_contracts.settle import RELAY_MISSING, RELAY_REFERENCES, MissingRequest, ReferencesRequest
+from barid_runtime.bus.port import Bus, BusError, Stream
+from barid_runtime.bus.typed import call
+from barid_runtime.clock import Clock
+from barid_runtime.database.port import DatabaseError
+from barid_runtime.journal.port import JournalError
+from barid_runtime.logging import get_logger
+
+from ..policy.timeline import time_of
+from ..ports.packs import PackEntry, Packs, PackState
+from ..ports.store import Store
+from ..settings import Settings
+from .settling import Meters, publish_again
+
+OPEN_EVERY = 10
+"""Rounds between two walks over packs that are being written."""
+
+PATIENCE = 600.0
+"""Seconds that a mail may stand in line while delivery is at work."""
+
+MOST_KEYS = 2_000
+"""Keys of one question: 100 KB."""
+
+MOST_AGAIN = 2_000
+"""Mails of one pack published again in one round; the rest follow when these have their outcome."""
+
+log = get_logger("mailstore.reconciler")
+
+
+class Reconciler:
+    def __init__(self, store: Store, packs: Packs, bus: Bus, clock: Clock, meters: Meters, settings: Settings) -> None:
+        self._store = store
+        self._packs = packs
+        self._bus = bus
+        self._clock = clock
+        self._meters = meters
+        self._settings = settings
+        self._task: asyncio.Task[None] | None = None
+        self._suspicious = True
+        self._rounds = 0
+        self._settled_before = 0
+        self._wake = asyncio.Event()
+        self.problem = "ok"
+        bus.on_reconnect(self._on_reconnect)
+
+    def start(self) -> None:
+        self._task = asyncio.get_running_loop().create_task(self._run(), name="mailstore-reconciler")
+
+    async def close(self) -> None:
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+
+    async def _on_reconnect(self) -> None:
+        self._suspicious = True
+        self._wake.set()
+
+    async def _run(self) -> None:
+        await self._clock.sleep(self._settings.reconcile_grace_at_start)
+        while True:
+            self._wake.clear()
+            try:
+                await self.round()
+                self.problem = "ok"
+            except (BusError, DatabaseError, JournalError, OSError) as error:
+                self.problem = f"{type(error).__name__}: {error}"
+                log.warning("reconciling failed", reason=self.problem)
+            except Exception:
+                # It must never stop looking: it is what makes losses good.
+                log.exception("reconciling failed")
+            await self._rest()
+
+    async def _rest(self) -> None:
+        sleeping = asyncio.ensure_future(self._clock.sleep(self._settings.reconcile_seconds))
+        waking = asyncio.ensure_future(self._wake.wait())
+        try:
+            await asyncio.wait((sleeping, waking), return_when=asyncio.FIRST_COMPLETED)
+            if waking.done():
+                # What the bus lost was under way, and publishers send again by themselves what it didn't acknowledge.
+                await self._clock.sleep(self._settings.reconcile_grace_at_start)
+        finally:
+            sleeping.cancel()
+            waking.cancel()
+
+    # --- one round
+
+    async def round(self) -> None:
+        """Look once at all packs that aren't closed, then delete what nothing needs."""
+        suspicious, self._suspicious = self._suspicious, False
+        working = self._meters.settled_total != self._settled_before
+        self._settled_before = self._meters.settled_total
+        look_at_open = suspicious or self._rounds % OPEN_EVERY == 0
+        self._rounds += 1
+        if suspicious:
+            grace = self._settings.reconcile_grace_at_start
+        else:
+            grace = max(self._settings.reconcile_grace, PATIENCE if working else 0.0)
+        before = int((self._clock.now() - grace) * 1000)
+        try:
+            await self._bus.ensure_stream(Stream(ACCEPTED_STREAM, ("mail.v1.accepted.>",)))
+            await self._release_again(before)
+            failures: list[Exception] = []
+            for pack in await self._packs.states():
+                if pack.sealed or look_at_open:
+                    try:
+                        await self._look_at(pack, before)
+                    except (BusError, JournalError, OSError) as error:
+                        # One damaged pack, or a relay that is away, is no reason to leave others' mail undelivered.
+                        failures.append(error)
+            if failures:
+                raise failures[0]
+            await self._collect()
+        except BaseException:
+            self._suspicious = suspicious
+            raise
+
+    async def _look_at(self, pack: PackState, before: int) -> None:
+        entries = await self._packs.entries(pack.name)
+        old = [entry for entry in entries if time_of(entry.mail_id) < before]
+        local = await self._missing_local(entries)
+        await self._again(pack.name, ACCEPTED_LOCAL.subject, [entry for entry in old if entry.mail_id in local])
+        remote = await self._missing_remote(entries)
+        await self._again(pack.name, ACCEPTED_REMOTE.subject, [entry for entry in old if entry.mail_id in remote])
+        if pack.complete and not local and not remote:
+            await self._packs.close(pack.name)
+            self._meters.closed.inc()
+            log.info("pack closed", pack=pack.name, mails=len(entries))
+
+    async def _missing_local(self, entries: Sequence[PackEntry]) -> set[str]:
+        keys = [Key(mail_id=entry.mail_id, n=n) for entry in entries for n in entry.local]
+        missing: set[str] = set()
+        for start in range(0, len(keys), MOST_KEYS):
+            found = await self._store.ledger.missing(keys[start : start + MOST_KEYS])
+            missing.update(key.mail_id for key in found)
+        return missing
+
+    async def _missing_remote(self, entries: Sequence[PackEntry]) -> set[str]:
+        """Raises BusError if the relay doesn't answer: nothing is closed then."""
+        keys = [Key(mail_id=entry.mail_id, n=n) for entry in entries for n in entry.remote]
+        missing: set[str] = set()
+        for start in range(0, len(keys), MOST_KEYS):
+            reply = await call(self._bus, RELAY_MISSING, MissingRequest(keys=keys[start : start + MOST_KEYS]))
+            missing.update(key.mail_id for key in reply.keys)
+        return missing
+
+    async def _again(self, pack: str, subject: str, entries: list[PackEntry]) -> None:
+        if not entries:
+            return
+        self._meters.owed.inc(len(entries))
+        mails = await self._packs.load(pack, entries[:MOST_AGAIN])
+        if len(mails) < min(len(entries), MOST_AGAIN):
+            log.error("records damaged", pack=pack, lost=min(len(entries), MOST_AGAIN) - len(mails))
+        await publish_again(self._bus, subject, mails)
+        self._meters.republished.inc(len(mails))
+        log.warning("published again", pack=pack, subject=subject, mails=len(mails), owed=len(entries))
+
+    async def _release_again(self, before: int) -> None:
+        """Held mails whose release was not followed by an outcome."""
+        mails = await self._store.held.released_before(before / 1000, MOST_AGAIN)
+        if mails:
+            await publish_again(self._bus, ACCEPTED_LOCAL.subject, mails)
+
+    async def _collect(self) -> None:
+        gone = await self._packs.collect(self._referenced, self._settings.delete_grace)
+        for name in gone:
+            await self._store.bodies.forget(name)
+            self._meters.deleted.inc()
+            log.info("pack deleted", pack=name)
+
+    async def _referenced(self, names: Sequence[str]) -> set[str]:
+        own = set(await self._store.bodies.referenced(list(names)))
+        rest = [name for name in names if name not in own]
+        if not rest:
+            return own
+        reply = await call(self._bus, RELAY_REFERENCES, ReferencesRequest(packs=rest))
+        return own | set(reply.packs)

@@ -1,0 +1,82 @@
+"""The mailstore: opens its doors, answers, reconciles, drains."""
+
+from barid_runtime.logging import get_logger
+from barid_runtime.metrics import Metrics
+
+from ..ports.doors import Doors, OpenDoors
+from ..settings import Settings
+from .limits import Limits
+from .mailboxes import MailboxHandlers
+from .messages import MessageHandlers
+from .reconciler import Reconciler
+from .scripts import ScriptHandlers
+from .serving import Serving
+from .settling import Meters, SettlingHandlers
+from .sweeper import Sweeper
+from .telling import Teller
+from .tracing import TraceHandlers
+
+log = get_logger("mailstore")
+
+
+class Mailstore:
+    """The service."""
+
+    name = "mailstore"
+
+    def __init__(self, settings: Settings, open_doors: OpenDoors, metrics: Metrics) -> None:
+        self._settings = settings
+        self._open_doors = open_doors
+        self._meters = Meters(metrics)
+        self._doors: Doors | None = None
+        self._serving: Serving | None = None
+        self._limits: Limits | None = None
+        self._sweeper: Sweeper | None = None
+        self.reconciler: Reconciler | None = None
+
+    async def start(self) -> None:
+        doors = self._doors = await self._open_doors()
+        try:
+            await self._serve(doors)
+        except BaseException:
+            await self.drain()
+            raise
+
+    async def _serve(self, doors: Doors) -> None:
+        bus, store, clock = doors.bus, doors.store, doors.clock
+        limits = self._limits = Limits(store, bus, clock)
+        sweeper = self._sweeper = Sweeper(store, clock)
+        teller = limits.teller = Teller(bus, limits.learn, doors.outbox.notify, sweeper.notify)
+        serving = self._serving = Serving(bus)
+        for handlers in (
+            SettlingHandlers(store, bus, teller, self._meters),
+            MailboxHandlers(store, teller),
+            MessageHandlers(store, teller),
+            ScriptHandlers(store, teller),
+            TraceHandlers(store, clock),
+            limits,
+        ):
+            await handlers.serve(serving)
+        sweeper.start()
+        self.reconciler = Reconciler(store, doors.packs, bus, clock, self._meters, self._settings)
+        self.reconciler.start()
+
+    async def drain(self) -> None:
+        serving, self._serving = self._serving, None
+        if serving is not None:
+            await serving.drain()
+        for part in (self.reconciler, self._sweeper, self._limits):
+            if part is not None:
+                await part.close()
+        self.reconciler = self._sweeper = self._limits = None
+        doors, self._doors = self._doors, None
+        if doors is not None:
+            await doors.close()
+
+    def checks(self) -> dict[str, str]:
+        if self._doors is None:
+            return {"mailstore": "not started"}
+        return self._doors.problems()
+
+    def ports(self) -> dict[str, int]:
+        return {}
