@@ -4,17 +4,20 @@ A line's fields say what an operator can act on; a mail is named by `mail_id`, a
 `account`. Passwords, keys and bodies are never fields; a field whose name says that it is a secret is blanked all the
 same.
 
-Price, for a line with three fields: 5 µs JSON (structlog's own processors: 9), of which the write is 1; 0.1 µs for a
-line below the level, because those methods do nothing at all. So: log once per decision, not once per step.
+Price of a line with three fields: half of what structlog's own processors take (measured side by side, 15 µs against
+35 on a slow day); below the level a hundredth of that, as those methods do nothing at all. Still several lines a mail
+would be felt: log once per decision, not once per step.
 """
 
+import functools
 import json
 import logging
 import sys
 import time
 import traceback
 import warnings
-from collections.abc import Callable, MutableMapping
+import weakref
+from collections.abc import MutableMapping
 from typing import Any, TextIO, cast
 
 import structlog
@@ -34,9 +37,31 @@ Fields = MutableMapping[str, Any]
 _encode = json.JSONEncoder(ensure_ascii=False, default=str, separators=(",", ":")).encode
 
 
+class _Logger:
+    """A name that becomes structlog's bound logger at its first line after `configure`.
+
+    structlog's own lazy proxy binds anew for every line, which costs more than the line. Here the methods of the bound
+    logger become attributes of this object, found without any of our code; `configure` forgets them.
+    """
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def __getattr__(self, method: str) -> Any:
+        found = getattr(structlog.get_logger(self._name).bind(), method)
+        if structlog.is_configured() and not method.startswith("_"):
+            self.__dict__[method] = found
+        return found
+
+
+_loggers: weakref.WeakSet[_Logger] = weakref.WeakSet()
+
+
 def get_logger(name: str) -> structlog.typing.FilteringBoundLogger:
     """A logger whose lines carry `logger=name`. May be made at import: it takes its shape at its first line."""
-    return cast("structlog.typing.FilteringBoundLogger", structlog.get_logger(name))
+    logger = _Logger(name)
+    _loggers.add(logger)
+    return cast("structlog.typing.FilteringBoundLogger", logger)
 
 
 def configure(level: str = "info", format: str = "json", stream: TextIO | None = None) -> None:
@@ -48,8 +73,10 @@ def configure(level: str = "info", format: str = "json", stream: TextIO | None =
         wrapper_class=structlog.make_filtering_bound_logger(LEVELS[level]),
         context_class=dict,
         logger_factory=lambda *names: _Sink(target, names[0] if names else ""),
-        cache_logger_on_first_use=True,
+        cache_logger_on_first_use=False,
     )
+    for logger in _loggers:
+        logger.__dict__ = {"_name": logger._name}
     foreign = _Foreign(level=max(LEVELS[level], logging.WARNING))
     logging.basicConfig(handlers=[foreign], level=foreign.level, force=True)
     logging.captureWarnings(True)
@@ -75,12 +102,17 @@ class _Sink:
     debug = info = warning = error = critical = exception = msg = line
 
 
+@functools.lru_cache(maxsize=2)
+def _second(now: int) -> str:
+    """Lines come many a second: the calendar is asked once."""
+    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(now))
+
+
 def _prepare(logger: Any, level: str, fields: Fields) -> dict[str, Any]:
     """The line's fields, in the order in which people look for them."""
     now = time.time()
-    stamp = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(now))
     line: dict[str, Any] = {
-        "at": f"{stamp}.{int(now % 1 * 1000):03d}Z",
+        "at": f"{_second(int(now))}.{int(now % 1 * 1000):03d}Z",
         "level": level,
         "logger": logger.name,
         "event": fields.pop("event", ""),
@@ -130,9 +162,7 @@ class _Foreign(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         try:
-            method: Callable[..., Any] = getattr(get_logger(record.name), record.levelname.lower(), None) or (
-                get_logger(record.name).warning
-            )
-            method(record.getMessage(), **({"exc_info": record.exc_info} if record.exc_info else {}))
+            log = structlog.get_logger(record.name)
+            log.log(record.levelno, record.getMessage(), **({"exc_info": record.exc_info} if record.exc_info else {}))
         except Exception:
             self.handleError(record)
