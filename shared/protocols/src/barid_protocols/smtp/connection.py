@@ -159,8 +159,9 @@ class ServerConnection:
         session = self._session
         answers = SETTLE[type(pending)](session, pending, answer)
         self._pending = None
+        out = self._out
         for reply in answers:
-            self._out.append(reply.encoded)
+            out.append(reply.encoded)
             if reply.code == 421 and session.closing is None:
                 session.closing = CloseReason.HOST
         if session.closing is not None:
@@ -326,21 +327,22 @@ class ServerConnection:
             self._refuse(error.reply, quotable)
             return
         self._settle_line(result)
-        if self._question is not None and command.extend is not None:
+        if command.extend is not None and self._question is not None:
             self._extend(command, self._question)
 
     def _extend(self, command: Command, question: Decision) -> None:
         """Take the neighbours of the same verb into the question, as far as they have arrived and are in order."""
         assert command.extend is not None
-        verb = command.step.value.encode("ascii")
+        verb = command.verb
         inbox = self._inbox
-        while True:
+        # Most often DATA is next: one comparison then, instead of cutting the line twice.
+        while inbox.buffer[inbox.position : inbox.position + len(verb)].upper() == verb:
             start = inbox.position
             end = inbox.buffer.find(b"\r\n", start)
             if end < 0 or end + 2 - start > command.max_line:
                 return
             found, _, argument = inbox.buffer[start:end].strip(b" \t").partition(b" ")
-            if found != verb and found.upper() != verb:
+            if len(found) != len(verb):
                 return
             if not command.extend(self._session, question, argument.lstrip(b" ")):
                 return

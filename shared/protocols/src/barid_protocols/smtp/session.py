@@ -66,6 +66,10 @@ class Command:
     max_line: int = MAX_COMMAND_LINE
     secret: bool = False  # its argument may hold a password
 
+    @property
+    def verb(self) -> bytes:
+        return self.step.value.encode("ascii")
+
 
 def single(answer: Answer, default: Reply) -> Reply:
     """The one reply of an answer to a question that has only one."""
