@@ -47,6 +47,8 @@ PERMISSIONS: dict[str, Permissions] = {
             *_ASK_DIRECTORY,
             "mail.v1.mailstore.settle",
             "mail.v1.mailstore.attempt",
+            "mail.v1.mailstore.missing",
+            "mail.v1.mailstore.mailbox.status",
             "mail.v1.mailstore.sieve.active",
             *_consume("mda"),
         ),
