@@ -213,6 +213,35 @@ def test_nul_is_refused_on_every_profile() -> None:
         assert DataAborted(replies.HOLDS_NUL) in events
 
 
+@pytest.mark.parametrize(
+    ("message", "verdict"),
+    [
+        (b"0123456789\n", replies.MESSAGE_TOO_BIG),
+        (b"012345678\n0", replies.BARE_LINE_END),
+        (b"01234567\0\r\n", replies.HOLDS_NUL),
+        (b"\x003456\n", replies.HOLDS_NUL),
+        (b"..01234567", replies.MESSAGE_TOO_BIG),
+    ],
+)
+def test_the_first_offence_is_the_one_that_counts(message: bytes, verdict: Reply) -> None:
+    wire = message + b"\r\n.\r\n"
+    for pieces in ([wire], [wire[i : i + 1] for i in range(len(wire))]):
+        conn = ServerConnection(replace(MX, max_size=10))
+        talk(conn, ENVELOPE)
+        out = b"".join(talk(conn, piece)[1] for piece in pieces)
+        assert out == verdict.encoded
+
+
+def test_a_bare_line_end_is_no_white_space() -> None:
+    conn = ServerConnection(replace(MX, max_errors=100))
+    talk(conn, b"EHLO c\r\nMAIL FROM:<>\r\n")
+    # Pipelined behind a good one, so that the look at its neighbours meets them too.
+    for bad in (b" \n\r\n", b" \r\r\n", b"\t\r\r\n", b" \x0b\r\n", b"\r\r\n", b"\n\r\n"):
+        events, out = talk(conn, b"RCPT TO:<a@x>\r\nRCPT TO:<b@x>" + bad)
+        assert [len(event.recipients) for event in events if isinstance(event, RcptTo)] == [1], bad
+        assert out.splitlines()[1][:2] == b"50", bad
+
+
 def test_starttls_discards_what_was_injected_before_and_after_its_answer() -> None:
     conn = ServerConnection(MX)
     event = until(conn, StartTls, b"EHLO c\r\nSTARTTLS\r\nMAIL FROM:<>\r\n")

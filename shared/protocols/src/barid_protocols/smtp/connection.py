@@ -185,7 +185,6 @@ class ServerConnection:
         """The handshake that a StartTls began is done: the session starts again (RFC 3207 §4.2)."""
         if self._session.state is not State.TLS:
             raise LocalError("no STARTTLS was accepted")
-        self._forget_input()
         session = Session(self._session.options, tls=True, state=State.TLS, errors=self._session.errors)
         session.failed_logins = self._session.failed_logins
         session.advance(Input.TLS_UP)
