@@ -1,0 +1,1 @@
+"""Work from the bus becomes settlements."""
