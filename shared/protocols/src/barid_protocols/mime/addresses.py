@@ -27,8 +27,10 @@ class Address(NamedTuple):
 
     @property
     def address(self) -> bytes:
-        """``local@domain``; empty for what marks a group."""
-        return b"" if self.local is None or self.domain is None else self.local + b"@" + self.domain
+        """``local@domain``, or ``local`` where there is no domain; empty for what marks a group."""
+        if self.local is None or self.domain is None:
+            return b""
+        return self.local + b"@" + self.domain if self.domain else self.local
 
 
 GROUP_END = Address(None, None, None, None)
@@ -195,7 +197,7 @@ def _read_bare(piece: list[_Token]) -> Address | None:
         return Address(comment, None, local, domain)
     text = _phrase(piece)
     if not text:
-        return None if comment is None else Address(comment, None, b"", b"")
+        return None
     # Words without an address: as a mailbox without domain, so that the reader sees what was written.
     return Address(comment, None, text, b"")
 

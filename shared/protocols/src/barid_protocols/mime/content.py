@@ -7,15 +7,16 @@ import re
 from functools import lru_cache
 from typing import NamedTuple
 
-from barid_protocols.mime.headers import HeaderBlock, unfold
+from barid_protocols.mime.headers import unfold
 from barid_protocols.mime.limits import MAX_BOUNDARY, MAX_CONTENT_VALUE, MAX_PARAMETERS
 
 Parameters = tuple[tuple[bytes, bytes], ...]
 
 _TYPE = re.compile(rb"\s*+([!#$%&'*+.^_`{|}~A-Za-z0-9-]++)\s*+/\s*+([!#$%&'*+.^_`{|}~A-Za-z0-9-]++)")
 _TOKEN = re.compile(rb"\s*+([!#$%&'*+.^_`{|}~A-Za-z0-9-]++)")
-# Unquoted values run to the semicolon: file names with spaces and no quotes are an everyday fault.
-_PARAMETER = re.compile(rb';\s*+([^\s=;"]++)\s*+=\s*+(?:"((?:[^"\\]++|\\.)*+)"?|([^;"]*+))', re.DOTALL)
+# Unquoted values run to the semicolon: file names with spaces and no quotes are an everyday fault, and so is a first
+# parameter without a semicolon before it.
+_PARAMETER = re.compile(rb'(?:;|\A)\s*+([^\s=;"]++)\s*+=\s*+(?:"((?:[^"\\]++|\\.)*+)"?|([^;"]*+))', re.DOTALL)
 _COMMENT = re.compile(rb'("(?:[^"\\]++|\\.)*+"?)|\([^()]*+\)', re.DOTALL)
 _ESCAPE = re.compile(rb"\\(.)", re.DOTALL)
 
@@ -113,6 +114,5 @@ def boundary_of(content: ContentType) -> bytes | None:
     return boundary
 
 
-def text_value(block: HeaderBlock, name: bytes) -> bytes | None:
-    value = block.get(name)
-    return value[:MAX_CONTENT_VALUE] if value else None
+def text_value(value: bytes | None) -> bytes | None:
+    return unfold(value[:MAX_CONTENT_VALUE]) or None if value is not None else None

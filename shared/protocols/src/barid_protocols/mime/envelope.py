@@ -5,10 +5,13 @@ from functools import lru_cache
 from barid_protocols.mime.addresses import Address, parse_addresses
 from barid_protocols.mime.headers import HeaderBlock, unfold
 from barid_protocols.mime.limits import MAX_ADDRESSES, MAX_ORIGINATORS
-from barid_protocols.mime.quoting import nstring
+from barid_protocols.mime.quoting import nstring, quoted_text
 
 _CACHED_VALUE = 256
 _ORIGINATORS = frozenset({b"from", b"sender", b"reply-to"})
+
+
+_NONE: tuple[tuple[Address, ...], bytes] = ((), b"NIL")
 
 
 def _render(addresses: list[Address]) -> bytes:
@@ -28,10 +31,10 @@ _cached_read = lru_cache(maxsize=512)(_read)
 
 def read_addresses(block: HeaderBlock, name: bytes) -> tuple[tuple[Address, ...], bytes]:
     """The addresses of all fields of that name, and the same as an IMAP address list."""
-    limit = MAX_ORIGINATORS if name in _ORIGINATORS else MAX_ADDRESSES
     value = block.raw_value(name)
     if value is None:
-        return (), b"NIL"
+        return _NONE
+    limit = MAX_ORIGINATORS if name in _ORIGINATORS else MAX_ADDRESSES
     if block.count(name) > 1:
         return _read(b",".join(block.all(name)), limit)
     return _cached_read(value, limit) if len(value) <= _CACHED_VALUE else _read(value, limit)
@@ -39,7 +42,9 @@ def read_addresses(block: HeaderBlock, name: bytes) -> tuple[tuple[Address, ...]
 
 def _text(block: HeaderBlock, name: bytes) -> bytes:
     value = block.raw_value(name)
-    return b"NIL" if value is None else nstring(unfold(value))
+    if value is None:
+        return b"NIL"
+    return quoted_text(value) or nstring(unfold(value))
 
 
 def build_envelope(block: HeaderBlock) -> bytes:

@@ -15,6 +15,8 @@ from barid_protocols.mime.content import (
 )
 from barid_protocols.mime.headers import HeaderBlock
 
+_RARE_FIELDS = (b"content-description", b"content-md5", b"content-language", b"content-location")
+
 
 @dataclass(slots=True)
 class Part:
@@ -55,14 +57,22 @@ class Part:
 
     def describe(self, block: HeaderBlock, default: ContentType) -> None:
         """Take over what the part's header says."""
-        self.content = parse_content_type(block.raw_value(b"content-type"), default)
-        self.encoding = parse_encoding(block.raw_value(b"content-transfer-encoding"))
-        self.content_id = text_value(block, b"content-id")
-        self.description = text_value(block, b"content-description")
-        self.md5 = text_value(block, b"content-md5")
-        self.disposition = parse_disposition(block.raw_value(b"content-disposition"))
+        value = block.raw_value
+        self.content = parse_content_type(value(b"content-type"), default)
+        self.encoding = parse_encoding(value(b"content-transfer-encoding"))
+        if (disposition := value(b"content-disposition")) is not None:
+            self.disposition = parse_disposition(disposition)
+        if (content_id := value(b"content-id")) is not None:
+            self.content_id = text_value(content_id)
+        # What hardly any part has costs one look for all.
+        if not block.isdisjoint(_RARE_FIELDS):
+            self._describe_rarely(block)
+
+    def _describe_rarely(self, block: HeaderBlock) -> None:
+        self.description = text_value(block.raw_value(b"content-description"))
+        self.md5 = text_value(block.raw_value(b"content-md5"))
         self.languages = parse_languages(block.raw_value(b"content-language"))
-        self.location = text_value(block, b"content-location")
+        self.location = text_value(block.raw_value(b"content-location"))
 
     def make_opaque(self) -> None:
         """Show the part as octets: what it holds lies beyond a limit, or cannot be taken apart."""

@@ -3,6 +3,12 @@
 _PLAIN = bytes(range(0x20, 0x7F)).replace(b'"', b"").replace(b"\\", b"")
 
 
+def quoted_text(raw: bytes) -> bytes | None:
+    """A raw field value as a quoted string, if it is one line of harmless octets; else None."""
+    value = raw.strip()
+    return None if value.translate(None, _PLAIN) else b'"' + value + b'"'
+
+
 def nstring(value: bytes | None) -> bytes:
     """NIL, quoted or literal. Literals carry 8-bit as it is; NUL, which no IMAP string may hold, is dropped."""
     if value is None:

@@ -268,7 +268,8 @@ class StructureScanner:
         self._position = after
         delimiter.searched = max(found + 1, after - 1)
         delimiter.found = -1
-        if match[1] is not None:
+        if match[1] is not None or self._buffer[match.end() - 1] != _LF:
+            # At the very end of the message a delimiter opens nothing, closing or not.
             self._delimiters.remove(delimiter)
         else:
             self._open_child(self._stack[-1], after)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from barid_protocols.mime.addresses import Address
 from barid_protocols.mime.bodystructure import build_bodystructure
+from barid_protocols.mime.content import TEXT_PLAIN
 from barid_protocols.mime.dates import SentDate, parse_date
 from barid_protocols.mime.envelope import build_envelope, read_addresses
 from barid_protocols.mime.headers import HeaderBlock, find_header_end
@@ -14,6 +15,8 @@ from barid_protocols.mime.limits import MAX_HEADER_BLOCK
 from barid_protocols.mime.parts import Part
 from barid_protocols.mime.sections import Compact, to_compact
 from barid_protocols.mime.structure import StructureScanner
+
+_COMPOSITE = (b"multipart", b"message")
 
 
 @dataclass(slots=True)
@@ -39,15 +42,23 @@ class Summary:
     subject: bytes | None
     message_id: bytes | None
     date: bytes | None
-    sent: SentDate | None
     received_count: int
     header_is_8bit: bool
     body_is_8bit: bool
     has_nul: bool
 
+    @property
+    def header_is_cut(self) -> bool:
+        """The header went on beyond what was read: a From or anything else may stand there unseen."""
+        return self.body_start > len(self.header.raw)
+
+    @property
+    def sent(self) -> SentDate | None:
+        """``date``, understood; computed when asked for."""
+        return parse_date(self.date)
+
 
 def _summary(size: int, block: HeaderBlock, root: Part, *, header_8bit: bool, body_8bit: bool, nul: bool) -> Summary:
-    date = block.get(b"date")
     return Summary(
         size,
         root.body_start,
@@ -60,8 +71,7 @@ def _summary(size: int, block: HeaderBlock, root: Part, *, header_8bit: bool, bo
         read_addresses(block, b"sender")[0],
         block.get(b"subject"),
         block.get(b"message-id"),
-        date,
-        parse_date(date),
+        block.get(b"date"),
         block.received_count,
         header_8bit,
         body_8bit,
@@ -75,7 +85,15 @@ def summarize(message: bytes) -> Summary:
     if body_start < 0:
         body_start = len(message)
     block = HeaderBlock(message[: min(body_start, MAX_HEADER_BLOCK + 1)])
-    root = StructureScanner.scan(message, block, body_start)
+    root = Part(0, body_start, len(message))
+    root.describe(block, TEXT_PLAIN)
+    if root.content.maintype in _COMPOSITE:
+        root = StructureScanner.scan(message, block, body_start)
+    else:
+        # The common case without the scanner, which would say the same and costs 8 µs more.
+        root.lines = message.count(b"\n", body_start)
+        if len(message) > body_start and not message.endswith(b"\n"):
+            root.lines += 1
     header_8bit = body_8bit = False
     if not message.isascii():
         header_8bit = not message[:body_start].isascii()
