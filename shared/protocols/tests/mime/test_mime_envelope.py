@@ -77,10 +77,8 @@ def test_strings(value: bytes | None, string: bytes) -> None:
     assert nstring(value) == string
 
 
-VALUE = st.lists(
-    st.sampled_from([b"a@b", b'"q"', b"<c@d>", b",", b":", b";", b"(", b")", b"\\", b'"', b"\r", b"\n ", b"\0", b"\xff", b"{3}"]),
-    max_size=8,
-).map(b"".join)  # fmt: skip
+SIGNS = [b"a@b", b'"q"', b"<c@d>", b",", b":", b";", b"(", b")", b"\\", b'"', b"\r", b"\n ", b"\0", b"\xff", b"{3}"]
+VALUE = st.lists(st.sampled_from(SIGNS), max_size=8).map(b"".join)
 NAMES = (b"Date", b"Subject", b"From", b"Sender", b"Reply-To", b"To", b"Cc", b"Bcc", b"In-Reply-To", b"Message-ID")
 
 
@@ -95,12 +93,8 @@ def test_no_header_breaks_the_envelope(read_imap: Reader, fields: list[tuple[byt
         assert read[index] is None or all(len(address) == 4 for address in read[index])
 
 
-CONTENT = st.lists(
-    st.sampled_from(
-        [b"text/plain", b"multipart/mixed", b"; a=b", b'; boundary="x"', b'; "', b"; c=\xff", b"\r\n ", b"(x)", b"\\", b"; d"]
-    ),
-    max_size=5,
-).map(b"".join)  # fmt: skip
+TYPES = [b"text/plain", b"multipart/mixed", b"; a=b", b'; boundary="x"', b'; "', b"; c=\xff"]
+CONTENT = st.lists(st.sampled_from([*TYPES, b"\r\n ", b"(x)", b"\\", b"; d="]), max_size=5).map(b"".join)
 CONTENT_NAMES = st.sampled_from(
     [b"Type", b"Disposition", b"Language", b"Location", b"ID", b"Description", b"MD5", b"Transfer-Encoding"]
 )
