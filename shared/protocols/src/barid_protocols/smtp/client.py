@@ -159,17 +159,21 @@ class ClientConnection:
         name = next((name for name in ("PLAIN", "LOGIN") if name in self.capabilities.mechanisms), None)
         if name is None:
             raise LocalError("server offers neither PLAIN nor LOGIN")
+        credentials = Credentials("", login, password)
         try:
-            self._mechanism = client_mechanism(name, Credentials("", login, password))
+            mechanism = client_mechanism(name, credentials)
+            initial = mechanism.initial()
+            line = f"AUTH {name}"
+            if initial is not None:
+                line += f" {encode_base64(initial).decode('ascii') or '='}"
+                if len(line) + 2 > MAX_COMMAND_LINE:
+                    # RFC 4954 §4: an initial response that makes the line too long is sent after a challenge instead,
+                    # by an exchange that has not given it away yet.
+                    mechanism = client_mechanism(name, credentials)
+                    line = f"AUTH {name}"
         except SaslError as error:
             raise LocalError(error.text) from None
-        initial = self._mechanism.initial()
-        line = f"AUTH {name}"
-        if initial is not None:
-            encoded = encode_base64(initial).decode("ascii") or "="
-            # RFC 4954 §4: an initial response that makes the line too long is sent after a challenge instead.
-            if len(line) + 1 + len(encoded) + 2 <= MAX_COMMAND_LINE:
-                line += f" {encoded}"
+        self._mechanism = mechanism
         self._command(line, Phase.AUTH)
 
     def begin(
