@@ -6,6 +6,7 @@ next fetch without a round trip, and a fetch that waits gets a message the momen
 - `_credit` is how many messages the server may still send us unasked; a new request is made when it falls below
   half of what is wanted. It is forgotten when the connection is lost, or when its request is overdue.
 - What was kept longer than most of the ack wait is thrown away unread: the server is about to deliver it again.
+  What is handed out has nearly all of its ack wait before it.
 """
 
 import asyncio
@@ -34,6 +35,12 @@ STREAM_NOT_FOUND = 10059
 
 OVERDUE = 1.0
 """Seconds after which a pull request's end is no longer waited for: its notice was lost."""
+
+STALE = 0.8
+"""Part of the ack wait after which a kept message is the server's again."""
+
+AGED = 0.2
+"""Part of the ack wait after which a kept message's wait is started anew when it is handed out."""
 
 log = get_logger("bus")
 
@@ -201,12 +208,21 @@ class StreamConsumer:
             if not waiter.done():
                 waiter.set_result(None)
 
-    def _take(self, limit: int) -> list[Delivery]:
-        stale = asyncio.get_running_loop().time() - self._ack_wait * 0.8
+    def _take(self, limit: int) -> list[tuple[float, StreamDelivery]]:
+        stale = asyncio.get_running_loop().time() - self._ack_wait * STALE
         kept = self._kept
         while kept and kept[0][0] < stale:
             kept.popleft()
-        return [kept.popleft()[1] for _ in range(min(limit, len(kept)))]
+        return [kept.popleft() for _ in range(min(limit, len(kept)))]
+
+    async def _refreshed(self, taken: list[tuple[float, StreamDelivery]]) -> list[Delivery]:
+        """What lay here for a while gets its whole ack wait again: it is the handler's, not ours."""
+        aged = asyncio.get_running_loop().time() - self._ack_wait * AGED
+        for arrived, delivery in taken:
+            if arrived > aged:
+                break
+            await delivery.in_progress()
+        return [delivery for _, delivery in taken]
 
     async def fetch(self, limit: int, wait: float) -> list[Delivery]:
         loop = asyncio.get_running_loop()
@@ -214,7 +230,7 @@ class StreamConsumer:
         while True:
             await self._pull(limit, until)
             if taken := self._take(limit):
-                return taken
+                return await self._refreshed(taken)
             remaining = until - loop.time()
             if remaining <= 0:
                 return []
