@@ -32,8 +32,10 @@ _DOMAIN = rf"{_LABEL}(?:\.{_LABEL})*+"
 _U_ATOM = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~\u0080-\U0010FFFF-]++"
 _U_LABEL = r"[A-Za-z0-9\u0080-\U0010FFFF](?:[A-Za-z0-9\u0080-\U0010FFFF-]{0,61}[A-Za-z0-9\u0080-\U0010FFFF])?+"
 
-COMMON_PATH = re.compile(rf"<(?:({_DOT_STRING})@({_DOMAIN}))?>".encode())
-"""The null path, and dot-strings at ASCII domains. Lengths are not checked by it."""
+COMMON_PATH_PATTERN = rf"<(?:({_DOT_STRING})@({_DOMAIN}))?>".encode()
+"""The null path, and dot-strings at ASCII domains, as local part and domain; ``common_address`` checks the lengths."""
+
+COMMON_PATH = re.compile(COMMON_PATH_PATTERN)
 
 _DOT_STRING_ONLY = re.compile(rf"{_U_ATOM}(?:\.{_U_ATOM})*+")
 _DOMAIN_AT = re.compile(rf"{_U_LABEL}(?:\.{_U_LABEL})*+")
@@ -91,14 +93,21 @@ def parse_path(octets: bytes) -> tuple[Address | None, bytes]:
         local, domain = found.groups()
         if local is None:
             return None, octets[2:]
-        if len(local) <= MAX_LOCAL_PART and found.end() <= MAX_PATH and len(domain) <= MAX_DOMAIN:
-            return Address(local.decode("ascii"), domain.decode("ascii")), octets[found.end() :]
+        if address := common_address(local, domain):
+            return address, octets[found.end() :]
     try:
         text = octets.decode("utf-8")
     except UnicodeDecodeError:
         raise AddressError("Address is not UTF-8") from None
     address, end = _read_path(text)
     return address, text[end:].encode("utf-8")
+
+
+def common_address(local: bytes, domain: bytes) -> Address | None:
+    """What COMMON_PATH found, if it keeps the limits."""
+    if len(local) > MAX_LOCAL_PART or len(local) + len(domain) + len("<@>") > MAX_PATH:
+        return None
+    return Address(local.decode("ascii"), domain.decode("ascii"))
 
 
 def parse_address(text: str) -> Address:

@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Sequence
 
 from barid_protocols.smtp import replies
-from barid_protocols.smtp.address import parse_path
+from barid_protocols.smtp.address import COMMON_PATH_PATTERN, common_address, parse_path
 from barid_protocols.smtp.commands.parameters import decode_xtext, parse_parameters
 from barid_protocols.smtp.errors import AddressError, Refusal
 from barid_protocols.smtp.events import Answer, Decision, MailFrom
@@ -19,22 +19,17 @@ MAX_MAIL_LINE = MAX_COMMAND_LINE + 26 + 17 + 10 + 500
 # A space after the colon is against RFC 5321 §3.3 and common all the same.
 _FROM = re.compile(rb"[Ff][Rr][Oo][Mm]: ?(?=<)")
 _BAD_SYNTAX = Reply(501, "5.5.4", "Syntax: MAIL FROM:<address>")
-# The parameters of nearly every MAIL, in the order that nearly every client gives them: 1 µs instead of 4.
-_USUAL = re.compile(rb"(?: SIZE=([0-9]{1,18}))?(?: BODY=(8BITMIME|7BIT))?")
+# Nearly every MAIL, in one match: 2 µs instead of 7.
+_USUAL = re.compile(
+    rb"[Ff][Rr][Oo][Mm]:" + COMMON_PATH_PATTERN + rb"(?: SIZE=([0-9]{1,18}))?(?: BODY=(8BITMIME|7BIT))?"
+)
 _DIGITS = re.compile(rb"[0-9]{1,20}")
 
 
-def _size(session: Session, event: MailFrom, value: bytes | None) -> None:
+def _size(_: Session, event: MailFrom, value: bytes | None) -> None:
     if value is None or not _DIGITS.fullmatch(value):
         raise Refusal(replies.BAD_PARAMETER)
-    event.size = _checked_size(session, value)
-
-
-def _checked_size(session: Session, digits: bytes) -> int:
-    size = int(digits)
-    if size > session.options.max_size:
-        raise Refusal(replies.MESSAGE_TOO_BIG)
-    return size
+    event.size = int(value)
 
 
 def _body(_: Session, event: MailFrom, value: bytes | None) -> None:
@@ -68,6 +63,31 @@ PARAMETERS: dict[bytes, Callable[[Session, MailFrom, bytes | None], None]] = {
 
 
 def begin(session: Session, argument: bytes) -> Reply | Decision:
+    options = session.options
+    event = _parse_usual(session, argument) or _parse(session, argument)
+    if options.requires_tls and not session.tls:
+        raise Refusal(replies.TLS_REQUIRED)
+    if options.requires_auth and session.login is None:
+        raise Refusal(replies.AUTH_REQUIRED)
+    if event.size is not None and event.size > options.max_size:
+        raise Refusal(replies.MESSAGE_TOO_BIG)
+    return event
+
+
+def _parse_usual(session: Session, argument: bytes) -> MailFrom | None:
+    usual = _USUAL.fullmatch(argument)
+    if usual is None or not session.extended:
+        return None
+    local, domain, size, body = usual.groups()
+    address = None
+    if local is not None:
+        address = common_address(local, domain)
+        if address is None:
+            return None
+    return MailFrom(address, None if size is None else int(size), None if body is None else body.decode("ascii"))
+
+
+def _parse(session: Session, argument: bytes) -> MailFrom:
     keyword = _FROM.match(argument)
     if keyword is None:
         raise Refusal(_BAD_SYNTAX)
@@ -75,18 +95,8 @@ def begin(session: Session, argument: bytes) -> Reply | Decision:
         reverse_path, rest = parse_path(argument[keyword.end() :])
     except AddressError as error:
         raise Refusal(Reply(501, "5.1.7", error.reason)) from None
-    if session.options.requires_tls and not session.tls:
-        raise Refusal(replies.TLS_REQUIRED)
-    if session.options.requires_auth and session.login is None:
-        raise Refusal(replies.AUTH_REQUIRED)
     event = MailFrom(reverse_path)
-    if rest and session.extended and (usual := _USUAL.fullmatch(rest)):
-        size, body = usual.groups()
-        if size is not None:
-            event.size = _checked_size(session, size)
-        if body is not None:
-            event.body = body.decode("ascii")
-    elif rest:
+    if rest:
         for name, value in parse_parameters(rest):
             parameter = PARAMETERS.get(name)
             if parameter is None or not session.extended:

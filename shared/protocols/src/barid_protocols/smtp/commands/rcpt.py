@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Sequence
 
 from barid_protocols.smtp import replies
-from barid_protocols.smtp.address import Address, parse_path
+from barid_protocols.smtp.address import COMMON_PATH_PATTERN, Address, common_address, parse_path
 from barid_protocols.smtp.commands.parameters import parse_parameters
 from barid_protocols.smtp.errors import AddressError, Refusal
 from barid_protocols.smtp.events import Answer, Decision, RcptTo
@@ -13,6 +13,8 @@ from barid_protocols.smtp.replies import Reply
 from barid_protocols.smtp.session import Command, Session, completes, each
 from barid_protocols.smtp.states import Input
 
+# Nearly every RCPT, in one match.
+_USUAL = re.compile(rb"[Tt][Oo]:" + COMMON_PATH_PATTERN)
 _TO = re.compile(rb"[Tt][Oo]: ?(?=<)")
 _BAD_SYNTAX = Reply(501, "5.5.4", "Syntax: RCPT TO:<address>")
 _NULL_PATH = Reply(501, "5.1.3", "A recipient cannot be the null path")
@@ -22,6 +24,9 @@ PARAMETERS: dict[bytes, Callable[[Session, bytes | None], None]] = {}
 
 
 def _parse(session: Session, argument: bytes) -> Address:
+    usual = _USUAL.fullmatch(argument)
+    if usual is not None and usual[1] is not None and (common := common_address(usual[1], usual[2])):
+        return common
     keyword = _TO.match(argument)
     if keyword is None:
         raise Refusal(_BAD_SYNTAX)
