@@ -5,7 +5,8 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Iterator
+import time
+from collections.abc import AsyncIterator, Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -235,6 +236,46 @@ async def test_a_large_message_meets_a_full_disk(
     await spool.write(body_of(size))
     ref = await journal.append(mail_of(size), spool)
     assert await bodies.read(ref) == body_of(size)
+
+
+class SlowDevice(FaultyDevice):
+    """Every step on a large file takes a while."""
+
+    def write(self, fd: int, buffers: Sequence[bytes], offset: int) -> int:
+        time.sleep(0.05)
+        return super().write(fd, buffers, offset)
+
+    def copy(self, source: int, target: int, offset: int, size: int) -> None:
+        time.sleep(0.05)
+        super().copy(source, target, offset, size)
+
+
+@pytest.mark.parametrize("size", [1_000_000, OBJECT_ABOVE + 1])
+@pytest.mark.parametrize("after", [0.01, 0.03, 0.07, 0.12, 0.17, 0.3])
+async def test_a_large_message_is_broken_off_at_any_moment(root: Path, size: int, after: float) -> None:
+    """Its file stays open as long as a thread works on it, and harms no neighbour."""
+    journal = PackJournal(root, "ingress", device=SlowDevice())
+    bodies = LocalBodies(root)
+    body = body_of(size)
+
+    async def send() -> BodyRef:
+        spool = journal.spool()
+        try:
+            await spool.write(body[: size // 2])
+            await spool.write(body[size // 2 :])
+            return await journal.append(mail_of(size), spool)
+        finally:
+            await spool.discard()
+
+    broken, whole = asyncio.create_task(send()), asyncio.create_task(send())
+    await asyncio.sleep(after)
+    broken.cancel()
+    await asyncio.gather(broken, return_exceptions=True)
+    assert await bodies.read(await whole) == body
+    assert not journal.problem
+    await journal.close()
+    assert not list(root.glob("*/spool/*"))
+    bodies.close()
 
 
 async def test_an_object_whose_record_is_refused_can_be_appended_again(

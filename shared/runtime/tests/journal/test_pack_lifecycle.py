@@ -20,8 +20,8 @@ def root(tmp_path: Path) -> Path:
     return tmp_path / "journal"
 
 
-async def append(journal: PackJournal, size: int = 1000, **owed: int) -> Accepted:
-    mail = mail_of(size, **owed)
+async def append(journal: PackJournal, size: int = 1000, *, accounts: int = 1, remotes: int = 0) -> Accepted:
+    mail = mail_of(size, accounts=accounts, remotes=remotes)
     spool = journal.spool()
     await spool.write(body_of(size))
     ref = await journal.append(mail, spool if size > OBJECT_ABOVE else body_of(size))

@@ -57,6 +57,9 @@ class Switch:
             await callback()
 
 
+Start = Callable[..., Awaitable[tuple[PackJournal, Publisher]]]
+
+
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
     return tmp_path / "journal"
@@ -69,7 +72,7 @@ async def switch(bus: NatsBus) -> Switch:
 
 
 @pytest_asyncio.fixture
-async def start(root: Path, switch: Switch) -> AsyncIterator[Callable[..., Awaitable[tuple[PackJournal, Publisher]]]]:
+async def start(root: Path, switch: Switch) -> AsyncIterator[Start]:
     running: list[tuple[PackJournal, Publisher]] = []
 
     async def make(service: str = "ingress", **options: object) -> tuple[PackJournal, Publisher]:
@@ -97,8 +100,8 @@ async def everything(bus: Bus, subject: str) -> list[Accepted]:
     return mails
 
 
-async def append(journal: PackJournal, count: int, **owed: int) -> list[Accepted]:
-    mails = [mail_of(1000, **owed) for _ in range(count)]
+async def append(journal: PackJournal, count: int, accounts: int = 1, remotes: int = 0) -> list[Accepted]:
+    mails = [mail_of(1000, accounts=accounts, remotes=remotes) for _ in range(count)]
     refs = await asyncio.gather(*[journal.append(mail, body_of(1000, n)) for n, mail in enumerate(mails)])
     return [mail.model_copy(update={"ref": ref}) for mail, ref in zip(mails, refs, strict=True)]
 
@@ -107,7 +110,7 @@ def by_name(mails: list[Accepted]) -> list[Accepted]:
     return sorted(mails, key=lambda mail: mail.mail_id)
 
 
-async def test_what_is_owed_is_published_by_kind_and_in_batches(start, bus) -> None:
+async def test_what_is_owed_is_published_by_kind_and_in_batches(start: Start, bus: NatsBus) -> None:
     journal, publisher = await start()
     local = await append(journal, 100, accounts=2)
     remote = await append(journal, 10, accounts=0, remotes=1)
@@ -121,7 +124,7 @@ async def test_what_is_owed_is_published_by_kind_and_in_batches(start, bus) -> N
     assert publisher.messages < 15
 
 
-async def test_published_references_lead_to_the_bodies(start, bus, root: Path) -> None:
+async def test_published_references_lead_to_the_bodies(start: Start, bus: NatsBus, root: Path) -> None:
     journal, publisher = await start()
     await append(journal, 5)
     await publisher.idle()
@@ -131,7 +134,9 @@ async def test_published_references_lead_to_the_bodies(start, bus, root: Path) -
     bodies.close()
 
 
-async def test_mail_is_accepted_while_the_bus_is_away_and_published_when_it_is_back(start, bus, switch) -> None:
+async def test_mail_is_accepted_while_the_bus_is_away_and_published_when_it_is_back(
+    start: Start, bus: NatsBus, switch: Switch
+) -> None:
     switch.away = True
     journal, publisher = await start()
     mails = await append(journal, 50)
@@ -144,7 +149,7 @@ async def test_mail_is_accepted_while_the_bus_is_away_and_published_when_it_is_b
     assert not publisher.problem
 
 
-async def test_a_lost_answer_publishes_nothing_twice(start, bus, switch) -> None:
+async def test_a_lost_answer_publishes_nothing_twice(start: Start, bus: NatsBus, switch: Switch) -> None:
     journal, publisher = await start()
     switch.lost_answers = 3
     mails = await append(journal, 5)
@@ -152,7 +157,7 @@ async def test_a_lost_answer_publishes_nothing_twice(start, bus, switch) -> None
     assert by_name(await everything(bus, ACCEPTED_LOCAL.subject)) == mails
 
 
-async def test_more_than_memory_holds_is_read_from_the_packs(start, bus, switch) -> None:
+async def test_more_than_memory_holds_is_read_from_the_packs(start: Start, bus: NatsBus, switch: Switch) -> None:
     switch.away = True
     journal, publisher = await start(memory=5000, pack_size=200_000)
     mails: list[Accepted] = []
@@ -168,7 +173,9 @@ async def test_more_than_memory_holds_is_read_from_the_packs(start, bus, switch)
     assert publisher._memory == 0
 
 
-async def test_the_next_incarnation_publishes_what_this_one_could_not(start, bus, switch) -> None:
+async def test_the_next_incarnation_publishes_what_this_one_could_not(
+    start: Start, bus: NatsBus, switch: Switch
+) -> None:
     switch.away = True
     journal, publisher = await start()
     mails = await append(journal, 40)
@@ -182,7 +189,7 @@ async def test_the_next_incarnation_publishes_what_this_one_could_not(start, bus
     assert publisher.backlog == 0
 
 
-async def test_what_was_published_is_not_published_again_after_an_orderly_end(start, bus) -> None:
+async def test_what_was_published_is_not_published_again_after_an_orderly_end(start: Start, bus: NatsBus) -> None:
     journal, publisher = await start()
     mails = await append(journal, 40)
     await journal.close()
@@ -193,7 +200,7 @@ async def test_what_was_published_is_not_published_again_after_an_orderly_end(st
     assert len(await everything(bus, ACCEPTED_LOCAL.subject)) == len(mails)
 
 
-async def test_another_services_folder_is_left_to_it(start, bus, switch, root: Path) -> None:
+async def test_another_services_folder_is_left_to_it(start: Start, bus: NatsBus, switch: Switch, root: Path) -> None:
     switch.away = True
     journal, publisher = await start("relay")
     await append(journal, 3)
@@ -206,7 +213,7 @@ async def test_another_services_folder_is_left_to_it(start, bus, switch, root: P
     assert read_cursor(writer_folders(root)[0]) == {}
 
 
-async def test_an_aborted_mail_is_never_published(start, bus, root: Path) -> None:
+async def test_an_aborted_mail_is_never_published(start: Start, bus: NatsBus, root: Path) -> None:
     device = FaultyDevice()
     journal, publisher = await start(device=device)
     kept = await append(journal, 1)
@@ -245,7 +252,7 @@ asyncio.run(main())
 """
 
 
-async def test_what_a_killed_process_acknowledged_is_published_once(start, bus, root: Path) -> None:
+async def test_what_a_killed_process_acknowledged_is_published_once(start: Start, bus: NatsBus, root: Path) -> None:
     child = subprocess.Popen([sys.executable, "-c", KILLED, str(root)], stdout=subprocess.PIPE, text=True)
     assert child.stdout is not None
     told = [await asyncio.to_thread(child.stdout.readline) for _ in range(200)]
@@ -264,7 +271,9 @@ async def test_what_a_killed_process_acknowledged_is_published_once(start, bus, 
     assert len(published) == len(set(published))
 
 
-async def test_a_long_batch_is_split_to_fit_messages(start, bus, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_long_batch_is_split_to_fit_messages(
+    start: Start, bus: NatsBus, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(publishing.payloads, "__defaults__", (3000,))
     journal, publisher = await start()
     mails = await append(journal, 60)
@@ -273,7 +282,7 @@ async def test_a_long_batch_is_split_to_fit_messages(start, bus, monkeypatch: py
     assert publisher.messages >= 6
 
 
-async def test_the_cursor_follows_and_only_without_gaps(start, root: Path) -> None:
+async def test_the_cursor_follows_and_only_without_gaps(start: Start, root: Path) -> None:
     journal, publisher = await start()
     for _ in range(5):
         await append(journal, 10)

@@ -202,6 +202,7 @@ class Lane:
             await asyncio.wait([self._zeroing])
         leads: list[bytes] = []
         parts: list[bytes | SpoolFile] = []
+        spools: list[SpoolFile] = []
         for waiting in batch:
             lead = record.encode_lead(
                 pack.salt,
@@ -217,11 +218,17 @@ class Lane:
             parts.append(lead)
             if not waiting.flags & record.EXTERNAL:
                 parts.append(waiting.body)
+                if isinstance(waiting.body, SpoolFile):
+                    waiting.body.hold()
+                    spools.append(waiting.body)
         try:
             await self._thread.run(_write, self._device, pack.fd, parts, start)
         except OSError as error:
-            await self._undo(pack, batch, leads, error)
+            await self._undo(pack, batch, error)
             return
+        finally:
+            for spool in spools:
+                spool.let_go()
         pack.position = end
         if end > pack.zeroed:
             pack.zeroed = end
@@ -293,7 +300,7 @@ class Lane:
         if not done.cancelled() and (error := done.exception()) is not None:
             self._trouble(f"a pack could not be sealed: {error}")
 
-    async def _undo(self, pack: Pack, batch: list[Waiting], leads: list[bytes], error: OSError) -> None:
+    async def _undo(self, pack: Pack, batch: list[Waiting], error: OSError) -> None:
         refusal = refusal_of(error)
         if self._zeroing is not None:
             await asyncio.wait([self._zeroing])
@@ -306,10 +313,10 @@ class Lane:
                 pack.zeroed = pack.position
         if isinstance(refusal, JournalFailed):
             self._trouble(str(refusal))
-            await self._abandon(pack, batch, leads)
+            await self._abandon(pack, batch)
         self._refuse(batch, refusal)
 
-    async def _abandon(self, pack: Pack, batch: list[Waiting], leads: list[bytes]) -> None:
+    async def _abandon(self, pack: Pack, batch: list[Waiting]) -> None:
         """No sync of this file can be believed any more. Its durable records stay readable where they are."""
         self._pack = None
         offset = pack.position

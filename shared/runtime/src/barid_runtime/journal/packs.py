@@ -146,10 +146,10 @@ class PackJournal:
             ref = await self._large_lane().append(waiting)
             await spool.discard()
             return ref
-        assert self._small is not None and self._executor is not None
+        assert self._small is not None
         target = self.root / "objects" / mail.mail_id
         try:
-            await loop.run_in_executor(self._executor, make_object, self._device, spool, target)
+            await spool.in_thread(make_object, self._device, spool, target)
         except OSError as error:
             raise refusal(error) from error
         try:

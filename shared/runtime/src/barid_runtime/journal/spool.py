@@ -9,6 +9,7 @@ import os
 from collections.abc import Callable
 from concurrent.futures import Executor
 from pathlib import Path
+from typing import Any
 
 from . import record
 from .device import Device, refusal
@@ -31,6 +32,8 @@ class SpoolFile:
         self._gathered: list[bytes] = []
         self._waiting = 0
         self._written = 0
+        self._holders = 0
+        self._discarded = False
         self._sha = hashlib.sha256()
         self._table: list[bytes] = []
         self.path = path
@@ -68,13 +71,13 @@ class SpoolFile:
             done()
         self._gathered.clear()
         self._waiting = 0
-        if self.fd >= 0:
-            fd, self.fd = self.fd, -1
+        self._discarded = True
+        if self.fd >= 0 and not self._holders:
             # Freeing the blocks of a large file takes milliseconds.
             try:
-                removing = asyncio.get_running_loop().run_in_executor(self._executor, self._remove, fd)
+                removing = asyncio.get_running_loop().run_in_executor(self._executor, self._remove)
             except RuntimeError:  # the journal was closed meanwhile, and its threads with it
-                self._remove(fd)
+                self._remove()
             else:
                 await removing
 
@@ -87,7 +90,29 @@ class SpoolFile:
             os.close(self.fd)
             self.fd = -1
 
-    def _remove(self, fd: int) -> None:
+    def hold(self) -> None:
+        """A thread works on the file: it stays open, even if whoever waits is cancelled and discards it."""
+        self._holders += 1
+
+    def let_go(self) -> None:
+        self._holders -= 1
+        if self._discarded and not self._holders and self.fd >= 0:
+            self._remove()
+
+    async def in_thread(self, function: Callable[..., None], *arguments: Any) -> None:
+        """Run something that uses the file, holding it until that is done."""
+        running = asyncio.get_running_loop().run_in_executor(self._executor, function, *arguments)
+        self.hold()
+
+        def done(future: "asyncio.Future[None]") -> None:
+            self.let_go()
+            future.exception()  # whoever waited may be gone
+
+        running.add_done_callback(done)
+        await asyncio.shield(running)
+
+    def _remove(self) -> None:
+        fd, self.fd = self.fd, -1
         os.close(fd)
         self.path.unlink(missing_ok=True)
 
@@ -96,9 +121,8 @@ class SpoolFile:
         self._gathered = [data[size:]] if len(data) > size else []
         self._waiting = len(data) - size
         offset, self._written = self._written, self._written + size
-        loop = asyncio.get_running_loop()
         try:
-            await loop.run_in_executor(self._executor, self._store, data[:size] if self._gathered else data, offset)
+            await self.in_thread(self._store, data[:size] if self._gathered else data, offset)
         except OSError as error:
             raise refusal(error) from error
 
