@@ -297,7 +297,8 @@ class ClientConnection:
                 return ResetDone(reply)
 
     def _on_hello(self, reply: Reply) -> ClientEvent | None:
-        # RFC 5321 §3.2 names 500 and 502 for a server that does not know EHLO; 501, 504 and 550 are sent as well.
+        # RFC 5321 §3.2 names 500 and 502 for a server that does not know EHLO; on any other 5xx a HELO costs one
+        # round trip and loses nothing.
         if reply.permanent and not self._lmtp and not self._tried_helo:
             self._tried_helo = True
             self._command(f"HELO {self._hello_name}", Phase.HELLO)

@@ -15,7 +15,7 @@ from barid_protocols.sasl import Credentials
 from barid_protocols.smtp.address import Address
 from barid_protocols.smtp.replies import Reply
 
-# The dataclasses are not frozen: freezing costs 0.2 µs a field on a path that makes five of them a message.
+# The dataclasses are not frozen: freezing costs 0.15 µs a field on a path that makes five of them a message.
 
 
 class Decision:
