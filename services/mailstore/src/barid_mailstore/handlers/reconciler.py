@@ -59,6 +59,8 @@ class Reconciler:
         self._settled_before = 0
         self._wake = asyncio.Event()
         self.problem = "ok"
+        self.suspicious_grace = settings.reconcile_grace_at_start
+        """Seconds that a mail may be under way when the bus may have lost something."""
         bus.on_reconnect(self._on_reconnect)
 
     def start(self) -> None:
@@ -69,8 +71,12 @@ class Reconciler:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
 
-    async def _on_reconnect(self) -> None:
+    def suspect(self) -> None:
+        """The bus may have lost something: look at everything."""
         self._suspicious = True
+
+    async def _on_reconnect(self) -> None:
+        self.suspect()
         self._wake.set()
 
     async def _run(self) -> None:
@@ -110,7 +116,7 @@ class Reconciler:
         look_at_open = suspicious or self._rounds % OPEN_EVERY == 0
         self._rounds += 1
         if suspicious:
-            grace = self._settings.reconcile_grace_at_start
+            grace = self.suspicious_grace
         else:
             grace = max(self._settings.reconcile_grace, PATIENCE if working else 0.0)
         before = int((self._clock.now() - grace) * 1000)

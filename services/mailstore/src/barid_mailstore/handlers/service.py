@@ -28,14 +28,14 @@ class Mailstore:
         self._settings = settings
         self._open_doors = open_doors
         self._meters = Meters(metrics)
-        self._doors: Doors | None = None
+        self.doors: Doors | None = None
         self._serving: Serving | None = None
         self._limits: Limits | None = None
         self._sweeper: Sweeper | None = None
         self.reconciler: Reconciler | None = None
 
     async def start(self) -> None:
-        doors = self._doors = await self._open_doors()
+        doors = self.doors = await self._open_doors()
         try:
             await self._serve(doors)
         except BaseException:
@@ -69,14 +69,14 @@ class Mailstore:
             if part is not None:
                 await part.close()
         self.reconciler = self._sweeper = self._limits = None
-        doors, self._doors = self._doors, None
+        doors, self.doors = self.doors, None
         if doors is not None:
             await doors.close()
 
     def checks(self) -> dict[str, str]:
-        if self._doors is None:
+        if self.doors is None:
             return {"mailstore": "not started"}
-        return self._doors.problems()
+        return self.doors.problems()
 
     def ports(self) -> dict[str, int]:
         return {}

@@ -1,0 +1,53 @@
+"""The mailstore on the real parts."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+
+from barid_contracts import directory
+from barid_mailstore.handlers.service import Mailstore
+from barid_mailstore.settings import Settings
+from barid_runtime.bus.port import Bus
+from barid_runtime.bus.typed import answer
+
+from .desk import Desk, People, new_mailstore
+
+
+@pytest.fixture
+def settings(tmp_path: Path, nats_url: str) -> Settings:
+    return Settings(
+        data=tmp_path / "data",
+        bus_url=nats_url,
+        reconcile_seconds=3600,
+        reconcile_grace=0,
+        reconcile_grace_at_start=3600,
+        delete_grace=0,
+    )
+
+
+@pytest_asyncio.fixture
+async def people(bus: Bus) -> AsyncIterator[People]:
+    people = People()
+    serving = [
+        await answer(bus, directory.ACCOUNT_GET, people.get, queue="directory"),
+        await answer(bus, directory.RESOLVE, people.resolve, queue="directory"),
+    ]
+    yield people
+    for each in serving:
+        await each.drain()
+
+
+@pytest_asyncio.fixture
+async def mailstore(settings: Settings, people: People) -> AsyncIterator[Mailstore]:
+    """Started; a test may drain it and start another on the same data."""
+    service = new_mailstore(settings)
+    await service.start()
+    yield service
+    await service.drain()
+
+
+@pytest.fixture
+def desk(bus: Bus, mailstore: Mailstore) -> Desk:
+    return Desk(bus)
