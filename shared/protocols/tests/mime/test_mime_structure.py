@@ -7,6 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from barid_protocols.mime.bodystructure import build_bodystructure
+from barid_protocols.mime.content import TEXT_PLAIN
+from barid_protocols.mime.fast_path import fill_multipart
 from barid_protocols.mime.headers import split_message
 from barid_protocols.mime.limits import MAX_DEPTH, MAX_PARTS, MAX_PARTS_HEADERS
 from barid_protocols.mime.parts import Part
@@ -153,6 +155,51 @@ def test_chunks_never_change_the_tree(message: bytes, cuts: list[int]) -> None:
     assert same(whole, streamed(message, *cuts))
     assert same(whole, bytewise(message))
     assert_sound(tree(message), 0, len(message))
+
+
+PLAIN_PARTS = st.lists(
+    st.tuples(
+        st.sampled_from([b"", b"Content-Type: text/html\r\n", b"Content-Type: multipart/mixed; boundary=b\r\n"]),
+        st.sampled_from(
+            [b"", b"text\r\n", b"\n", b"two\r\nlines\r\n", b"--b\r\n\r\ninner\r\n--b--\r\n", b"--a \r\n", b"--ab\r\n"]
+        ),
+    ),
+    min_size=1,
+    max_size=5,
+)
+
+
+@given(PLAIN_PARTS, st.sampled_from([b"--a--", b"--a--\r\n", b"--a", b"", b"\r\n"]))
+@settings(max_examples=100, deadline=None)
+def test_the_fast_path_and_the_scanner_agree(parts: list[tuple[bytes, bytes]], end: bytes) -> None:
+    message = b"Content-Type: multipart/mixed; boundary=a\r\n\r\n"
+    message += b"".join(b"--a\r\n" + header + b"\r\n" + body for header, body in parts) + end
+    block, body_start = split_message(message)
+    root = Part(0, body_start, len(message))
+    root.describe(block, TEXT_PLAIN)
+    if fill_multipart(message, root):
+        scanned = tree(message)
+        assert [repr(child) for child in root.children] == [repr(child) for child in scanned.children]
+    else:
+        assert root.children == []
+
+
+def test_the_fast_path_takes_what_is_common() -> None:
+    message = MIXED.replace(b"message/rfc822", b"text/rfc822-headers")
+    block, body_start = split_message(message)
+    root = Part(0, body_start, len(message))
+    root.describe(block, TEXT_PLAIN)
+    assert fill_multipart(message, root)
+
+
+def test_a_line_end_shared_by_two_delimiters() -> None:
+    """The octet before the end of a part must still be there when its last line is counted."""
+    message = (
+        b"Content-Type: multipart/mixed; boundary=a\r\n\r\n--a\r\nContent-Type: multipart/mixed; boundary=a\r\n\r\n"
+        b"\r\n--a--\r\n--a--\r\n" + b"x" * 100
+    )
+    assert same(summarize(message), streamed(message))
+    assert same(summarize(message), bytewise(message))
 
 
 @given(st.binary(max_size=200), st.lists(st.integers(1, 20), max_size=8))

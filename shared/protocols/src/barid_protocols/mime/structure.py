@@ -31,7 +31,8 @@ from barid_protocols.mime.limits import (
 )
 from barid_protocols.mime.parts import Part
 
-_DELIMITER_REST = re.compile(rb"(--)?+[ \t]{0,%d}+(?:\r?\n|\r?\Z)" % MAX_DELIMITER_PADDING)
+DELIMITER_REST = re.compile(rb"(--)?+[ \t]{0,%d}+(?:\r?\n|\r?\Z)" % MAX_DELIMITER_PADDING)
+"""What may follow a boundary in its line; the group is there if it closes the multipart."""
 _LF, _CR = b"\n\r"
 _LOOKAHEAD = MAX_DELIMITER_PADDING + 4
 _TAIL = MAX_BOUNDARY + _LOOKAHEAD + 8
@@ -108,12 +109,12 @@ class StructureScanner:
     def _advance(self, *, final: bool) -> None:
         while self._read_header(final) if self._in_header else self._skip_body(final):
             pass
-        # Once a chunk, not once a part: each forgetting copies what is left. Two octets back stands the line end that
-        # can belong to the next delimiter.
+        # Once a chunk, not once a part: each forgetting copies what is left. A line end just before can still become
+        # the next delimiter's, and the octet before that ends a line or does not.
         if not self._in_header:
-            self._drop(self._position - 2)
+            self._drop(self._position - 3)
         elif self._kept is None:
-            self._drop(self._stack[-1].header_start - 2)
+            self._drop(self._stack[-1].header_start - 3)
 
     # Headers
 
@@ -238,7 +239,7 @@ class StructureScanner:
             rest = first.found + len(first.needle) - self._base
             if not final and len(self._buffer) - rest < _LOOKAHEAD:
                 return None, False
-            if _DELIMITER_REST.match(self._buffer, rest) is not None:
+            if DELIMITER_REST.match(self._buffer, rest) is not None:
                 return first, True
             self._steps += len(self._delimiters)
             if self._steps > MAX_DELIMITER_STEPS:
@@ -261,7 +262,7 @@ class StructureScanner:
         """End all that is inside the delimiter's multipart, and begin its next part or its epilogue."""
         self._steps += len(self._delimiters)
         found = delimiter.found
-        match = _DELIMITER_REST.match(self._buffer, found + len(delimiter.needle) - self._base)
+        match = DELIMITER_REST.match(self._buffer, found + len(delimiter.needle) - self._base)
         assert match is not None
         after = self._base + match.end()
         self._close_to(delimiter.level + 1, self._line_end(found))
