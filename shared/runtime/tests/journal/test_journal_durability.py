@@ -5,12 +5,16 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import AsyncIterator, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 import pytest_asyncio
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from barid_contracts.mail import BodyRef
 from barid_runtime.journal import lane, packs, record, scan
@@ -19,6 +23,7 @@ from barid_runtime.journal.folder import aborted_of, packs_of, writer_folders
 from barid_runtime.journal.packs import PackJournal
 from barid_runtime.journal.port import OBJECT_ABOVE, BodyCorrupt, JournalFailed, JournalFull
 from barid_runtime.journal.recovery import inherit
+from barid_runtime.journal.spool import SpoolFile
 from barid_testing.contracts.journal import body_of, mail_of
 from barid_testing.faulty_device import BROKEN, FULL, FaultyDevice
 from barid_testing.fixtures import ManualClock
@@ -191,6 +196,53 @@ async def test_a_full_disk_whose_batch_can_not_be_cut_off_fails_the_pack(
     after, ref_after = await append(journal, b"after")
     assert ref_after.pack != ref.pack
     assert records_in(root) == [kept, after]
+
+
+async def test_a_bug_in_the_writing_hangs_nobody(
+    journal: PackJournal, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept, _ = await append(journal, b"before")
+
+    def broken(*_: object) -> None:
+        raise RuntimeError("unforeseen")
+
+    monkeypatch.setattr(lane, "_write", broken)
+    with pytest.raises(JournalFailed):
+        await append(journal, b"lost")
+    monkeypatch.undo()
+    after, _ = await append(journal, b"after")
+    assert records_in(root) == [kept, after]
+
+
+async def test_a_listener_that_fails_keeps_no_sender_waiting(journal: PackJournal, bodies: LocalBodies) -> None:
+    def broken(_: lane.Committed) -> None:
+        raise RuntimeError("unforeseen")
+
+    journal.listen(broken)
+    _, ref = await append(journal, b"x")
+    assert await bodies.read(ref) == b"x"
+
+
+async def test_a_name_that_is_no_mail_id_is_refused_alone(journal: PackJournal) -> None:
+    for wrong in ("", "0" * 25, "0" * 27, "é" * 26):
+        with pytest.raises(ValueError, match="mail_id"):
+            await journal.append(mail_of(1).model_copy(update={"mail_id": wrong}), b"x")
+
+
+@given(st.lists(st.integers(0, 300_000), max_size=12))
+@settings(max_examples=20, deadline=None)
+async def test_how_a_large_body_is_cut_changes_nothing(sizes: list[int]) -> None:
+    body = body_of(sum(sizes))
+    with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(1) as executor:
+        spool = SpoolFile(FaultyDevice(), Path(folder) / "1", executor, lambda: None, lambda: None)
+        at = 0
+        for size in sizes:
+            await spool.write(body[at : at + size])
+            at += size
+        await spool.finish()
+        assert (spool.table, spool.sha256, spool.size) == (record.checksums(body), record.digest(body), len(body))
+        assert spool.path.read_bytes() == body
+        await spool.discard()
 
 
 async def test_no_pack_can_be_made(journal: PackJournal, device: FaultyDevice) -> None:
@@ -369,6 +421,7 @@ async def test_a_corrupt_byte_costs_one_mail(journal: PackJournal, root: Path) -
 
 CHILD = """
 import asyncio, sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from barid_runtime.journal.packs import PackJournal
 from barid_testing.contracts.journal import mail_of, body_of

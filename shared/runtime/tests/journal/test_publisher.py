@@ -15,6 +15,7 @@ from barid_runtime.bus.port import Bus, BusUnavailable, Stream
 from barid_runtime.journal import publisher as publishing
 from barid_runtime.journal.bodies import LocalBodies
 from barid_runtime.journal.folder import packs_of, read_cursor, writer_folders
+from barid_runtime.journal.lifecycle import packs
 from barid_runtime.journal.packs import PackJournal
 from barid_runtime.journal.port import JournalFailed
 from barid_runtime.journal.publisher import Publisher
@@ -280,6 +281,19 @@ async def test_a_long_batch_is_split_to_fit_messages(
     await publisher.idle()
     assert by_name(await everything(bus, ACCEPTED_LOCAL.subject)) == mails
     assert publisher.messages >= 6
+
+
+async def test_a_journal_of_uploads_never_speaks_to_the_bus_and_its_packs_can_be_closed(
+    start: Start, switch: Switch, root: Path
+) -> None:
+    switch.away = True
+    journal, publisher = await start("mss")
+    await append(journal, 5, accounts=0)
+    await publisher.idle()
+    await journal.close()
+    await publisher.close()
+    assert not publisher.problem
+    assert [pack.complete for pack in packs(root)] == [True]
 
 
 async def test_the_cursor_follows_and_only_without_gaps(start: Start, root: Path) -> None:

@@ -223,7 +223,7 @@ class Lane:
                     spools.append(waiting.body)
         try:
             await self._thread.run(_write, self._device, pack.fd, parts, start)
-        except OSError as error:
+        except Exception as error:
             await self._undo(pack, batch, error)
             return
         finally:
@@ -300,8 +300,9 @@ class Lane:
         if not done.cancelled() and (error := done.exception()) is not None:
             self._trouble(f"a pack could not be sealed: {error}")
 
-    async def _undo(self, pack: Pack, batch: list[Waiting], error: OSError) -> None:
-        refusal = refusal_of(error)
+    async def _undo(self, pack: Pack, batch: list[Waiting], error: Exception) -> None:
+        # What is no OSError is a bug of ours; nobody knows what it wrote, so the pack is given up as well.
+        refusal = refusal_of(error) if isinstance(error, OSError) else JournalFailed(f"a bug: {error!r}")
         if self._zeroing is not None:
             await asyncio.wait([self._zeroing])
         if isinstance(refusal, JournalFull):

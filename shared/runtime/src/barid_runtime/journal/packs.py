@@ -19,6 +19,7 @@ from pathlib import Path
 from barid_contracts.mail import Accepted, BodyRef
 
 from ..clock import Clock, SystemClock
+from ..logging import get_logger
 from . import record
 from .device import Device, refusal
 from .folder import WriterFolder, clear_spool
@@ -33,8 +34,12 @@ ROTATE_AFTER = 15 * 60.0
 DISK_RESERVE = 256 * 1024 * 1024
 """Bytes left free: databases, bus and footers must be able to finish what was accepted."""
 
+_MAIL_ID = 26
+
 _LOOK_AGAIN = 1.0
 """Seconds that the last look at the free space holds: at 200 MB/s, less than the reserve passes in them."""
+
+log = get_logger("journal")
 
 
 class PackJournal:
@@ -94,6 +99,8 @@ class PackJournal:
         """See JournalWriter. 30 µs of CPU for 4 KB at 20 and more at a time, the sync's share included."""
         self._check_room()
         small = self._small or self._open()
+        if len(mail.mail_id) != _MAIL_ID or not mail.mail_id.isascii():
+            raise ValueError("not a mail_id")  # a batch must not meet it: neighbours share its fate
         head = record.encode_head(mail)
         if len(head) > record.MAX_HEAD:
             raise JournalFailed("the envelope is too large for the journal")
@@ -237,10 +244,15 @@ class PackJournal:
         self.batches += 1
         self.problem = ""
         for listener in self._listeners:
-            listener(committed)
+            try:
+                listener(committed)
+            except Exception:
+                # The mail is durable, and its senders wait for their answer, whatever a listener makes of it.
+                log.exception("journal_listener_failed", pack=committed.pack, start=committed.start)
 
     def _on_trouble(self, problem: str) -> None:
         self.problem = problem
+        log.error("journal_trouble", reason=problem, folder=self.folder)
 
     def _spool_done(self) -> None:
         self._open_spools -= 1
@@ -262,5 +274,6 @@ class PackJournal:
             if low != self._disk_low:
                 self._disk_low = low
                 self.problem = "the disk is almost full" if low else ""
+                log.warning("journal_disk", low=low, reserve=self._reserve)
         if self._disk_low:
             raise JournalFull("the journal's disk is almost full")

@@ -1,4 +1,5 @@
-"""The publisher: tells the bus of every durable mail that is owed to somebody.
+"""The publisher: tells the bus of every durable mail that is owed to somebody. Every journal has one, for it also takes
+over the packs of the dead and keeps the cursor without which no pack is ever closed.
 
 It hears each batch from the journal of its own process, and at start (and every RECOVER_EVERY) takes over what dead
 incarnations of the same service left unpublished. One message a batch and kind; a cursor per pack follows the bus's
@@ -90,6 +91,7 @@ class Publisher:
         self._inherited: dict[str, WriterFolder] = {}
         self._tasks: list[asyncio.Task[None]] = []
         self._retry = asyncio.Event()
+        self._needed = asyncio.Event()
         self._ready = asyncio.Event()
         self._idle = asyncio.Event()
         self._idle.set()
@@ -164,7 +166,11 @@ class Publisher:
 
     def _pump(self) -> None:
         """Send what may be sent. Order is kept per pack as far as the bus's answers go; nobody relies on it."""
+        if self._queue:
+            self._needed.set()
         if not self._ready.is_set() or self._reading is not None:
+            if not self._queue and not self._flying and self._reading is None:
+                self._idle.set()
             return
         loop = asyncio.get_running_loop()
         while self._queue and len(self._flying) < IN_FLIGHT:
@@ -234,6 +240,8 @@ class Publisher:
             log.warning("publisher_waits", reason=problem, backlog=self.backlog)
 
     async def _prepare(self) -> None:
+        """The stream is made by the first who has something for it: a journal of uploads never speaks to the bus."""
+        await self._needed.wait()
         wait, longest = _BACKOFF
         while True:
             try:
