@@ -15,10 +15,10 @@ import asyncio
 import contextlib
 import random
 import secrets
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
 
-from nats.aio.client import Client
+from nats.aio.client import Client, Server
 from nats.aio.msg import Msg
 from nats.errors import Error as NatsError
 from nats.errors import MaxPayloadError
@@ -40,8 +40,7 @@ from .port import (
     Stream,
     Subscription,
 )
-
-PROBLEM_HEADER = "Barid-Problem"
+from .subscriptions import CONNECT_TIMEOUT, PROBLEM_HEADER, Listening, Serving, flushed
 
 PENDING_BYTES = 64 * 1024 * 1024
 """Bytes that may wait for the socket before publishers are slowed: some batches of events, not a memory hazard."""
@@ -50,11 +49,14 @@ RECONNECT_FIRST = 0.02
 RECONNECT_MOST = 2.0
 """Seconds between attempts to connect, doubling; each is drawn between half and whole, so that nobody comes in step."""
 
+ERRORS_MOST = 4
+"""Different errors of attempts to connect that are told when we give up."""
+
 PING_SECONDS = 10
 """A server that hangs (rather than dies) is given up after three of these."""
 
-CONNECT_TIMEOUT = 2
-DRAIN_SECONDS = 10.0
+CLOSE_SECONDS = 5.0
+"""For an attempt to connect that is under way when we close, and can't be interrupted."""
 
 log = get_logger("bus")
 
@@ -71,6 +73,10 @@ async def connect(
     return bus
 
 
+class _AttemptFailed(Exception):
+    """One attempt to connect failed."""
+
+
 class NatsBus:
     """A Bus. Make it with `connect`."""
 
@@ -84,11 +90,12 @@ class NatsBus:
         self._away = True
         self._attempts = 0
         self._last_error = ""
+        self._errors: dict[str, None] = {}
         self._inbox = f"_INBOX.{user or 'any'}.{secrets.token_hex(12)}"
         self._reply_prefix = f"{self._inbox}.r."
         self._next_token = 0
         self._waiting: dict[int, asyncio.Future[Msg]] = {}
-        self._subscriptions: list[_Listening] = []
+        self._subscriptions: list[Listening] = []
         self._streams = Streams(self.request)
         self._consumers: list[StreamConsumer] = []
         self._reconnect_callbacks: list[Callable[[], Awaitable[None]]] = []
@@ -98,16 +105,50 @@ class NatsBus:
 
     async def open(self, timeout: float) -> None:
         """Connect for the first time."""
-        self._subscriptions.append(_Listening(self, self._reply_prefix + "*", "", self._on_reply))
-        try:
-            async with asyncio.timeout(timeout):
-                await self._connect()
-        except TimeoutError:
+        self._subscriptions.append(Listening(self, self._reply_prefix + "*", "", self._on_reply))
+        opening = self._spawn(self._keep_trying())
+        # Not a timeout around it: nats-py may swallow the one cancellation that this would send.
+        await asyncio.wait((opening,), timeout=timeout)
+        if not self.connected:
+            said = "; ".join(self._errors) or "no answer"
             await self.close()
-            raise BusUnavailable(f"no bus at {', '.join(self._servers)}: {self._last_error or 'no answer'}") from None
+            raise BusUnavailable(f"no bus at {', '.join(self._servers)}: {said}")
+
+    async def _keep_trying(self) -> None:
+        while not self._closing:
+            try:
+                await self._connect()
+            except (NatsError, OSError, TimeoutError, _AttemptFailed) as error:
+                self._note(error)
+                await asyncio.sleep(self._pause())
+            else:
+                return
 
     async def _connect(self) -> None:
+        """One attempt. The library's callbacks count while the client is the one in use."""
         client = Client()
+        opening = True
+
+        async def on_error(error: Exception) -> None:
+            self._note(error)
+            if opening:
+                # The library would try for ever by itself, deaf to us.
+                raise _AttemptFailed(str(error))
+            if not self._away:
+                log.warning("bus error", error=self._last_error)
+
+        async def on_disconnect() -> None:
+            if client is self._client:
+                self._lost()
+
+        async def on_reconnect() -> None:
+            if client is self._client:
+                self._back()
+
+        async def on_closed() -> None:
+            if client is self._client:
+                self._ended()
+
         try:
             await client.connect(
                 self._servers,
@@ -115,52 +156,64 @@ class NatsBus:
                 user=self._user or None,
                 password=self._password or None,
                 inbox_prefix=self._inbox,
-                error_cb=self._on_error,
-                disconnected_cb=self._on_disconnect,
-                reconnected_cb=self._on_reconnect,
-                closed_cb=self._on_closed,
+                error_cb=on_error,
+                disconnected_cb=on_disconnect,
+                reconnected_cb=on_reconnect,
+                closed_cb=on_closed,
                 reconnect_to_server_handler=self._choose_server,
-                reconnect_time_wait=RECONNECT_FIRST,  # type: ignore[arg-type] # it only sleeps on it
                 max_reconnect_attempts=-1,
                 connect_timeout=CONNECT_TIMEOUT,
                 ping_interval=PING_SECONDS,
                 pending_size=PENDING_BYTES,
                 skip_subject_validation=True,
             )
+            opening = False
+            for subscription in self._subscriptions:
+                await subscription.attach(client)
+            if not client.is_connected:
+                raise _AttemptFailed("lost again at once")
         except BaseException:
+            opening = False
             await _close(client)
             raise
         self._client = client
-        for subscription in self._subscriptions:
-            await subscription.attach(client)
         self._attempts = 0
         self._away = False
+        self._errors.clear()
 
-    def _choose_server(self, servers: Any, info: Any) -> tuple[Any, float]:
-        ceiling = min(RECONNECT_MOST, RECONNECT_FIRST * 2 ** min(self._attempts, 10))
-        self._attempts += 1
-        return random.choice(servers), ceiling * random.uniform(0.5, 1)  # noqa: S311 - jitter
-
-    async def _on_error(self, error: Exception) -> None:
-        """While connecting, a line each attempt would be noise: the loss is logged once, in `_on_disconnect`."""
+    def _note(self, error: Exception) -> None:
+        """While connecting, a line each attempt would be noise: the loss is logged once, in `_lost`."""
         self._last_error = str(error) or type(error).__name__
-        if not self._away:
-            log.warning("bus error", error=self._last_error)
+        if len(self._errors) < ERRORS_MOST:
+            # A refusal by name may be followed by mere resets: all that was said is told.
+            self._errors[self._last_error] = None
 
-    async def _on_disconnect(self) -> None:
+    def _pause(self) -> float:
+        ceiling = min(RECONNECT_MOST, RECONNECT_FIRST * 2.0 ** min(self._attempts, 10))
+        self._attempts += 1
+        return ceiling * random.uniform(0.5, 1)  # noqa: S311 - jitter
+
+    def _choose_server(self, servers: list[Server], info: dict[str, Any]) -> tuple[Server, float]:
+        return random.choice(servers), self._pause()  # noqa: S311 - any will do
+
+    def _lost(self) -> None:
         if self._away:
             return
         self._away = True
         if not self._closing:
             log.warning("bus lost", error=self._last_error)
+        self._fail_waiting("the bus went away")
+
+    def _fail_waiting(self, why: str) -> None:
         for future in self._waiting.values():
             if not future.done():
-                future.set_exception(BusUnavailable("the bus went away"))
+                future.set_exception(BusUnavailable(why))
         self._waiting.clear()
 
-    async def _on_reconnect(self) -> None:
+    def _back(self) -> None:
         self._attempts = 0
         self._away = False
+        self._errors.clear()
         log.info("bus is back")
         for consumer in self._consumers:
             consumer.on_reconnect()
@@ -174,29 +227,23 @@ class NatsBus:
             except Exception:
                 log.exception("reconnect callback failed")
 
-    async def _on_closed(self) -> None:
+    def _ended(self) -> None:
         """nats-py gave the connection up (the server said -ERR): begin anew."""
-        if not self._closing and not self._away:
-            await self._on_disconnect()
+        self._lost()
         if not self._closing:
             self._spawn(self._reopen())
 
     async def _reopen(self) -> None:
-        while not self._closing:
-            await asyncio.sleep(self._choose_server((None,), None)[1])
-            try:
-                async with asyncio.timeout(CONNECT_TIMEOUT * 2):
-                    await self._connect()
-            except (TimeoutError, OSError, NatsError) as error:
-                self._last_error = str(error) or self._last_error
-            else:
-                await self._on_reconnect()
-                return
+        await asyncio.sleep(self._pause())
+        await self._keep_trying()
+        if not self._closing:
+            self._back()
 
-    def _spawn(self, work: Any) -> None:
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        return task
 
     @property
     def connected(self) -> bool:
@@ -209,24 +256,23 @@ class NatsBus:
         """Handlers that run may finish and answer; then disconnect."""
         if self._closing:
             return
+        # All but the one that hears replies: handlers that finish may still ask.
+        await asyncio.gather(*[subscription.drain() for subscription in self._subscriptions[1:]])
+        # After that: until then the server goes on sending what was asked for, and what is given back.
         for consumer in self._consumers:
             await consumer.release()
-        for subscription in self._subscriptions[1:]:
-            await subscription.drain()
         self._closing = True
         if self._client is not None:
             if self.connected:
                 with contextlib.suppress(NatsError, OSError):
-                    await _settle(self._client)
+                    await flushed(self._client)
             await _close(self._client)
         self._away = True
-        for future in self._waiting.values():
-            if not future.done():
-                future.set_exception(BusUnavailable("the bus was closed"))
-        self._waiting.clear()
-        for task in list(self._tasks):
+        self._fail_waiting("the bus was closed")
+        for task in self._tasks:
             task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=CLOSE_SECONDS)
 
     # --- request and reply
 
@@ -243,7 +289,7 @@ class NatsBus:
         self._waiting[token] = future
         timer = loop.call_later(timeout, self._expire, future, subject)
         try:
-            await self._send(subject, payload, f"{self._reply_prefix}{token}", headers)
+            await self.send(subject, payload, f"{self._reply_prefix}{token}", headers)
             message = await future
         finally:
             timer.cancel()
@@ -256,7 +302,7 @@ class NatsBus:
                 raise OperationFailed(problem.code, problem.text)
         return message
 
-    async def _send(self, subject: str, payload: bytes, reply: str = "", headers: dict[str, str] | None = None) -> None:
+    async def send(self, subject: str, payload: bytes, reply: str = "", headers: dict[str, str] | None = None) -> None:
         assert self._client is not None
         try:
             await self._client.publish(subject, payload, reply, headers)
@@ -277,7 +323,7 @@ class NatsBus:
             future.set_result(message)
 
     async def serve(self, subject: str, handler: Answer, *, queue: str, concurrency: int = 256) -> Subscription:
-        serving = _Serving(self, subject, queue, handler, concurrency)
+        serving = Serving(self, subject, queue, handler, concurrency)
         await self._add(serving)
         return serving
 
@@ -287,7 +333,7 @@ class NatsBus:
         if not self.connected:
             return
         try:
-            await self._send(subject, payload)
+            await self.send(subject, payload)
         except BusUnavailable:
             return
 
@@ -298,23 +344,23 @@ class NatsBus:
             except Exception:
                 log.exception("listener failed", subject=message.subject)
 
-        listening = _Listening(self, subject, "", on_message)
+        listening = Listening(self, subject, "", on_message)
         await self._add(listening)
         return listening
 
-    async def _add(self, subscription: "_Listening") -> None:
+    async def _add(self, subscription: Listening) -> None:
         self._subscriptions.append(subscription)
         assert self._client is not None
         try:
             await subscription.attach(self._client)
             if self.connected:
                 # A server that has not read the SUB yet answers `no responders` to whoever asks us now.
-                await _settle(self._client)
+                await flushed(self._client)
         except NatsError as error:
             # The next connection takes it along.
             log.warning("subscribed while the bus is away", error=str(error))
 
-    def forget(self, subscription: "_Listening") -> None:
+    def forget(self, subscription: Listening) -> None:
         """It was drained: don't take it along to the next connection."""
         if subscription in self._subscriptions:
             self._subscriptions.remove(subscription)
@@ -340,7 +386,7 @@ class NatsBus:
         consumer = StreamConsumer(
             self, self._streams, stream, durable, subject, ack_wait, inbox=f"{self._inbox}.c{number}"
         )
-        await self._add(_Listening(self, consumer.inbox, "", consumer.on_message))
+        await self._add(Listening(self, consumer.inbox, "", consumer.on_message))
         self._consumers.append(consumer)
         await consumer.make()
         return consumer
@@ -349,15 +395,9 @@ class NatsBus:
         """For consumers: acknowledgements and pull requests, which are lost while the bus is away."""
         if self.connected:
             try:
-                await self._send(subject, payload, reply)
+                await self.send(subject, payload, reply)
             except BusUnavailable:
                 return
-
-
-async def _settle(client: Client) -> None:
-    """Until the server has read all that we wrote. Twice: nats-py's first PING overtakes what its flusher holds."""
-    await client.flush(CONNECT_TIMEOUT)
-    await client.flush(CONNECT_TIMEOUT)
 
 
 async def _close(client: Client) -> None:
@@ -368,83 +408,3 @@ async def _close(client: Client) -> None:
         transport: Any = client._transport
         if transport is not None:
             transport.close()
-
-
-class _Listening:
-    """A subscription that outlives connections. Messages come one at a time, in order."""
-
-    def __init__(self, bus: NatsBus, subject: str, queue: str, on_message: Callable[[Msg], Awaitable[None]]) -> None:
-        self._bus = bus
-        self._subject = subject
-        self._queue = queue
-        self._on_message = on_message
-        self._inner: Any = None
-
-    async def attach(self, client: Client) -> None:
-        self._inner = await client.subscribe(self._subject, self._queue, cb=self._on_message)
-
-    async def drain(self) -> None:
-        self._bus.forget(self)
-        inner, self._inner = self._inner, None
-        if inner is None:
-            return
-        try:
-            async with asyncio.timeout(DRAIN_SECONDS):
-                # As its own drain does, but that lets go of what the server sends between its PONG and our UNSUB.
-                await inner._conn._send_unsubscribe(inner._id)
-                await _settle(inner._conn)
-                await inner._pending_queue.join()
-                await inner.unsubscribe()
-        except (NatsError, OSError, TimeoutError):
-            # The connection is gone, and what it had not delivered with it.
-            pass
-
-
-class _Serving(_Listening):
-    """Requests, each in a task of its own."""
-
-    def __init__(self, bus: NatsBus, subject: str, queue: str, handler: Answer, concurrency: int) -> None:
-        super().__init__(bus, subject, queue, self._on_request)
-        self._handler = handler
-        self._free = asyncio.Semaphore(concurrency)
-        self._running: set[asyncio.Task[None]] = set()
-
-    async def _on_request(self, message: Msg) -> None:
-        # Waits while all places are taken, and with it the subscription's queue: the rest stays unread.
-        await self._free.acquire()
-        task = asyncio.get_running_loop().create_task(self._answer(message))
-        self._running.add(task)
-        task.add_done_callback(self._finished)
-
-    def _finished(self, task: asyncio.Task[None]) -> None:
-        self._running.discard(task)
-        self._free.release()
-
-    async def _answer(self, message: Msg) -> None:
-        try:
-            reply = await self._handler(message.data)
-        except OperationFailed as refusal:
-            await self._refuse(message, Problem(code=refusal.code, text=refusal.text))
-        except Exception:
-            log.exception("request failed", subject=message.subject)
-            await self._refuse(message, Problem(code="internal"))
-        else:
-            if message.reply:
-                try:
-                    await self._bus.send_raw(message.reply, reply)
-                except BusError:
-                    log.exception("reply too large", subject=message.subject, size=len(reply))
-                    await self._refuse(message, Problem(code="internal"))
-
-    async def _refuse(self, message: Msg, problem: Problem) -> None:
-        if message.reply and self._bus.connected:
-            try:
-                body = problem.model_dump_json().encode()
-                await self._bus._send(message.reply, body, headers={PROBLEM_HEADER: problem.code})
-            except BusUnavailable:
-                return
-
-    async def drain(self) -> None:
-        await super().drain()
-        if self._running:
-            await asyncio.wait(self._running, timeout=DRAIN_SECONDS)
