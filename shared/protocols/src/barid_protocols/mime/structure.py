@@ -18,7 +18,7 @@ import re
 
 from barid_protocols.mime.content import MESSAGE, TEXT_PLAIN, boundary_of
 from barid_protocols.mime.envelope import build_envelope
-from barid_protocols.mime.headers import HeaderBlock, find_header_end
+from barid_protocols.mime.headers import HeaderBlock, find_blank_line, find_header_end
 from barid_protocols.mime.limits import (
     MAX_BOUNDARY,
     MAX_DELIMITER_PADDING,
@@ -126,7 +126,7 @@ class StructureScanner:
         if not resumed and not final and len(self._buffer) - start < 2:
             return False  # could be the CR of an immediate blank line
         # A resumed search begins where a blank line could still be incomplete, which is not where the header begins.
-        end = _find_blank_line(self._buffer, max(start - 2, 0)) if resumed else find_header_end(self._buffer, start)
+        end = find_blank_line(self._buffer, max(start - 2, 0)) if resumed else find_header_end(self._buffer, start)
         if self._delimiters:
             # A part may end within its header; the LF of its own delimiter line can begin the next one.
             stop = self._base + (end - 1 if end >= 0 else len(self._buffer))
@@ -323,14 +323,6 @@ class StructureScanner:
             self._count_to(offset)
             self._buffer = self._buffer[offset - self._base :]
             self._base = offset
-
-
-def _find_blank_line(data: bytes, start: int) -> int:
-    end = data.find(b"\n\r\n", start)
-    bare = data.find(b"\n\n", start, len(data) if end < 0 else end + 1)
-    if bare >= 0:
-        return bare + 2
-    return -1 if end < 0 else end + 3
 
 
 def _add_missing_child(part: Part) -> None:
