@@ -20,8 +20,9 @@ ACK_WAIT = 30.0
 HEARTBEAT = ACK_WAIT / 3
 """Seconds between heartbeats: one may be lost."""
 
-FETCH = 128
-"""Messages taken at once; each is a batch of its own, of one mail when idle and of dozens under load."""
+FETCH = 32
+"""Messages taken at once; each is a batch of its own, of one mail when idle and of dozens under load. With their number
+their memory is bounded: a batch has up to 700 KB, as a rule 100."""
 
 FETCH_WAIT = 5.0
 """Seconds that one fetch may find nothing; it costs a pull request."""

@@ -7,6 +7,7 @@ exception: see `single_out`.
 """
 
 import asyncio
+from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from barid_contracts.directory import Account
@@ -54,10 +55,13 @@ class Settling:
 
         Raises Abandoned when closing: then nothing is known, and all must come again.
         """
-        parcels = [parcel for parcel in map(parse, deliveries) if parcel is not None]
-        for group in groups(parcels):
-            await self._settle_group(group)
-        return [parcel.delivery for parcel in parcels if parcel.retry]
+        again: list[Delivery] = []
+        for group in groups(deliveries):
+            parcels = [parcel for parcel in map(parse, group) if parcel is not None]
+            if parcels:
+                await self._settle_group(parcels)
+                again += [parcel.delivery for parcel in parcels if parcel.retry]
+        return again
 
     async def single_out(self, delivery: Delivery) -> bool:
         """For a message that was delivered so often that one of its mails may be killing us: one obligation at a time,
@@ -205,9 +209,9 @@ class Settling:
         stale = await self._patience.ask("mailstore", lambda: self._mailstore.settle(request))
         _batch_sizes.observe(len(piece))
         keys = {(settled.mail_id, settled.n) for settled in stale}
-        for _, proposal in piece:
-            if not keys or (proposal.mail_id, proposal.n) not in keys:
-                _by_outcome[proposal.outcome].inc()
+        outcomes = Counter([p.outcome for _, p in piece if not keys or (p.mail_id, p.n) not in keys])
+        for outcome, number in outcomes.items():
+            _by_outcome[outcome].inc(number)
         return keys
 
     # --- failures

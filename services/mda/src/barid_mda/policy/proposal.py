@@ -23,11 +23,11 @@ class Filing:
     create: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Proposal:
     """See barid_contracts.settle.Settlement. A mail `filed` without filings goes to INBOX.
 
-    fault: how the account's script failed; for the log, not part of the text.
+    fault: how the account's script failed; for the log, not part of the text. Not frozen, for that costs 1.5 µs.
     """
 
     mail_id: str
