@@ -20,9 +20,9 @@ def prepare_submission(header: bytes, *, date: bytes, message_id: bytes) -> byte
     if b"\nbcc" in lower or b"\nresent-bcc" in lower or lower.startswith((b"bcc", b"resent-bcc")):
         header = _BCC.sub(b"", header)
     added = b""
-    if b"\ndate:" not in lower and not _DATE.search(header):
+    if not _has(header, lower, b"date", _DATE):
         added = b"Date: " + date + b"\r\n"
-    if b"\nmessage-id:" not in lower and not _MESSAGE_ID.search(header):
+    if not _has(header, lower, b"message-id", _MESSAGE_ID):
         added += b"Message-ID: " + message_id + b"\r\n"
     if not added:
         return header
@@ -31,3 +31,10 @@ def prepare_submission(header: bytes, *, date: bytes, message_id: bytes) -> byte
         return (header if not header or header.endswith(b"\n") else header + b"\r\n") + added + b"\r\n"
     blank = end - 2 if header[:end].endswith(b"\r\n") else end - 1
     return header[:blank] + added + header[blank:]
+
+
+def _has(header: bytes, lower: bytes, name: bytes, field: re.Pattern[bytes]) -> bool:
+    if b"\n" + name + b":" in lower:
+        return True
+    # The rare spellings: first in the block, or with white space before the colon.
+    return (b"\n" + name in lower or lower.startswith(name)) and field.search(header) is not None

@@ -65,7 +65,7 @@ class MessageWriter:
         if not chunk:
             return b""
         tail = self._tail
-        self._tail = (tail + chunk)[-2:]
+        self._tail = chunk[-2:] if len(chunk) > 1 else (tail + chunk)[-2:]
         if tail.endswith(b"\n") and chunk.startswith(b"."):
             chunk = b"." + chunk
         return chunk.replace(b"\n.", b"\n..")
