@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 
 from barid_contracts.mail import BodyRef
 from barid_runtime.journal import lane, packs, record, scan
+from barid_runtime.journal.batch import Committed, Waiting
 from barid_runtime.journal.bodies import LocalBodies
 from barid_runtime.journal.folder import aborted_of, packs_of, writer_folders
 from barid_runtime.journal.packs import PackJournal
@@ -215,7 +216,7 @@ async def test_a_bug_in_the_writing_hangs_nobody(
 
 
 async def test_a_listener_that_fails_keeps_no_sender_waiting(journal: PackJournal, bodies: LocalBodies) -> None:
-    def broken(_: lane.Committed) -> None:
+    def broken(_: Committed) -> None:
         raise RuntimeError("unforeseen")
 
     journal.listen(broken)
@@ -339,7 +340,7 @@ async def test_an_object_whose_record_is_refused_can_be_appended_again(
     assert journal._small is not None
     take = journal._small.append
 
-    async def refuse(waiting: lane.Waiting) -> None:
+    async def refuse(waiting: Waiting) -> None:
         raise JournalFull("no")
 
     monkeypatch.setattr(journal._small, "append", refuse)
@@ -501,6 +502,7 @@ async def test_a_torn_tail_is_cut(root: Path, device: FaultyDevice, lost: int) -
     (inheritance,) = inherit(root, "ingress", device)
     assert [entry.offset for entry in scan.index(path)] == [ref.offset for ref in refs[:4]]
     assert inheritance.unpublished[0].end == refs[4].offset
+    assert "unfinished" in inheritance.notes[0]
     inheritance.folder.release()
 
 

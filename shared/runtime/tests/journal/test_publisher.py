@@ -12,6 +12,7 @@ import pytest_asyncio
 from barid_contracts.mail import ACCEPTED_LOCAL, ACCEPTED_REMOTE, ACCEPTED_STREAM, Accepted, AcceptedBatch
 from barid_runtime.bus.nats import NatsBus
 from barid_runtime.bus.port import Bus, BusUnavailable, Stream
+from barid_runtime.journal import events
 from barid_runtime.journal import publisher as publishing
 from barid_runtime.journal.bodies import LocalBodies
 from barid_runtime.journal.folder import packs_of, read_cursor, writer_folders
@@ -275,7 +276,7 @@ async def test_what_a_killed_process_acknowledged_is_published_once(start: Start
 async def test_a_long_batch_is_split_to_fit_messages(
     start: Start, bus: NatsBus, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(publishing.payloads, "__defaults__", (3000,))
+    monkeypatch.setattr(events.payloads, "__defaults__", (3000,))
     journal, publisher = await start()
     mails = await append(journal, 60)
     await publisher.idle()

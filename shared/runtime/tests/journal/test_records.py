@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from barid_contracts.mail import Accepted, AcceptedBatch, BodyRef, Obligation
 from barid_runtime.journal import record, scan
+from barid_runtime.journal.events import payloads
 from barid_runtime.journal.port import CHUNK, BodyCorrupt
-from barid_runtime.journal.publisher import payloads
 
 SALT = b"saltsalt"
 

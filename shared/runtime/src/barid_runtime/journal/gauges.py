@@ -1,7 +1,7 @@
 """What an operator watches of a journal and its publisher."""
 
 from ..metrics import Metrics
-from .lane import Committed
+from .batch import Committed
 from .packs import PackJournal
 from .publisher import Publisher
 

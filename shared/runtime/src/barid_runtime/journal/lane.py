@@ -17,12 +17,12 @@ import os
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
-from dataclasses import dataclass
 from pathlib import Path
 
 from barid_contracts.mail import BodyRef
 
 from . import record
+from .batch import Committed, CommittedMail, Waiting
 from .device import Device
 from .device import refusal as refusal_of
 from .folder import add_aborted
@@ -39,48 +39,6 @@ MAX_BATCH_RECORDS = 500
 
 MAX_QUEUED = 16 * 1024 * 1024
 """Bytes waiting for a sync before appends wait for room: four full batches."""
-
-
-@dataclass(slots=True, eq=False)
-class Waiting:
-    """An append on its way. body: the bytes, or the spool file they are copied from."""
-
-    mail_id: str
-    flags: int
-    head: bytes
-    table: bytes
-    sha256: bytes
-    body: bytes | SpoolFile
-    size: int
-    accounts: tuple[int, ...]
-    remotes: tuple[int, ...]
-    durable: asyncio.Future[BodyRef]
-    extent: int = 0
-
-    def __post_init__(self) -> None:
-        lead = record.FIXED + len(self.head) + len(self.table)
-        self.extent = lead if self.flags & record.EXTERNAL else lead + self.size
-
-
-@dataclass(slots=True, eq=False)
-class CommittedMail:
-    """A durable record. head: its JSON without `ref`. Not frozen: that costs 1.3 µs a mail."""
-
-    mail_id: str
-    head: bytes
-    ref: BodyRef
-    accounts: tuple[int, ...]
-    remotes: tuple[int, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Committed:
-    """A durable batch: the pack's bytes from start to end."""
-
-    pack: str
-    start: int
-    end: int
-    mails: Sequence[CommittedMail]
 
 
 class Lane:

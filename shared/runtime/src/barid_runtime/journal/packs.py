@@ -21,9 +21,10 @@ from barid_contracts.mail import Accepted, BodyRef
 from ..clock import Clock, SystemClock
 from ..logging import get_logger
 from . import record
+from .batch import Committed, Waiting
 from .device import Device, refusal
 from .folder import WriterFolder, clear_spool
-from .lane import Committed, Lane, Waiting
+from .lane import Lane
 from .pack import PACK_SIZE, WRITE_AHEAD
 from .port import OBJECT_ABOVE, JournalError, JournalFailed, JournalFull, Spool
 from .spool import SpoolFile, make_object

@@ -13,34 +13,29 @@ from the packs, so the backlog is bounded by the disk alone.
 import asyncio
 import contextlib
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from barid_contracts.mail import ACCEPTED_LOCAL, ACCEPTED_REMOTE, ACCEPTED_STREAM
 
 from ..bus.port import Bus, BusError, Stream
 from ..clock import Clock, SystemClock
 from ..logging import get_logger
-from . import record, scan
+from . import record
+from .batch import Committed, CommittedMail
+from .cursor import Cursors
 from .device import Device
-from .folder import WriterFolder, aborted_of, read_cursor, write_cursor
-from .lane import Committed, CommittedMail
+from .events import payloads, read_slice
+from .folder import WriterFolder
 from .packs import PackJournal
 from .port import JournalError
 from .recovery import Inheritance, Unpublished, inherit
-
-MAX_PAYLOAD = 700 * 1024
-"""Bytes of one message: under the 1 MiB that a bus takes by default, and not more than a consumer likes at once."""
 
 IN_FLIGHT = 16
 """Batches sent and not yet acknowledged: enough to hide the round trip, few enough to repeat after a crash."""
 
 MEMORY = 8 * 1024 * 1024
 """Bytes of heads kept for the bus: about 8,000 mails, or a second of outage under full load."""
-
-SLICE = 200
-"""Mails read at a time from a pack that we are behind in."""
 
 RECOVER_EVERY = 60.0
 """Seconds between looks for siblings that died."""
@@ -87,7 +82,7 @@ class Publisher:
         self._memory = 0
         self._flying: set[asyncio.Task[None]] = set()
         self._reading: asyncio.Task[None] | None = None
-        self._cursors: dict[str, _Cursor] = {}
+        self._cursors = Cursors(journal.root)
         self._inherited: dict[str, WriterFolder] = {}
         self._tasks: list[asyncio.Task[None]] = []
         self._retry = asyncio.Event()
@@ -134,7 +129,7 @@ class Publisher:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        self._write_cursors()
+        self._cursors.write()
         for folder in self._inherited.values():
             folder.release()
         self._inherited.clear()
@@ -146,7 +141,7 @@ class Publisher:
                 owed += 1
                 size += len(mail.head)
         if not owed:
-            self._cursor(committed.pack).finish(committed.start, committed.end)
+            self._cursors.finish(committed.pack, committed.start, committed.end)
             return
         self.backlog += owed
         self._idle.clear()
@@ -296,104 +291,19 @@ class Publisher:
         self._inherited[found.folder.name] = found.folder
         self._idle.clear()
         for unpublished in found.unpublished:
-            cursor = self._cursor(unpublished.pack)
-            cursor.at = unpublished.start
-            cursor.end = unpublished.end
+            self._cursors.begin(unpublished.pack, unpublished.start, unpublished.end)
             self._queue.append(unpublished)
         self._pump()
 
-    def _cursor(self, pack: str) -> "_Cursor":
-        cursor = self._cursors.get(pack)
-        if cursor is None:
-            cursor = self._cursors[pack] = _Cursor()
-        return cursor
-
     def _finish(self, pack: str, start: int, end: int) -> None:
-        self._cursor(pack).finish(start, end)
+        self._cursors.finish(pack, start, end)
         name = pack.partition("/")[0]
-        if name in self._inherited:
-            packs = [self._cursors[pack] for pack in self._cursors if pack.startswith(f"{name}/")]
-            if all(cursor.at >= cursor.end for cursor in packs):
-                self._write_cursors()
-                folder = self._inherited.pop(name)
-                for pack in [pack for pack in self._cursors if pack.startswith(f"{name}/")]:
-                    del self._cursors[pack]
-                folder.release()
+        if name in self._inherited and self._cursors.is_done(name):
+            self._cursors.write()
+            self._cursors.forget(name)
+            self._inherited.pop(name).release()
 
     async def _keep_cursors(self) -> None:
         while True:
             await self._clock.sleep(CURSOR_EVERY)
-            self._write_cursors()
-
-    def _write_cursors(self) -> None:
-        """100 µs on the loop at most once a second, and only if something moved."""
-        changed = {pack.partition("/")[0] for pack, cursor in self._cursors.items() if cursor.moved}
-        for name in changed:
-            folder = self._root / name
-            mine = {pack.partition("/")[2]: c for pack, c in self._cursors.items() if pack.startswith(f"{name}/")}
-            with contextlib.suppress(OSError):
-                known = folder_cursor(folder)
-                write_cursor(folder, known | {pack: cursor.at for pack, cursor in mine.items()})
-            for cursor in mine.values():
-                cursor.moved = False
-
-
-class _Cursor:
-    """How far a pack is published without a gap; batches may be acknowledged out of order."""
-
-    __slots__ = ("_ahead", "at", "end", "moved")
-
-    def __init__(self) -> None:
-        self.at = record.PACK_HEADER
-        self.end = 0
-        self.moved = False
-        self._ahead: dict[int, int] = {}
-
-    def finish(self, start: int, end: int) -> None:
-        self._ahead[start] = end
-        while (onward := self._ahead.pop(self.at, None)) is not None:
-            self.at = onward
-            self.moved = True
-
-
-def payloads(events: Sequence[bytes], limit: int = MAX_PAYLOAD) -> Iterator[bytes]:
-    """JSON of AcceptedBatch for these mails (each the JSON of an Accepted with its `ref`), split to fit messages."""
-    part: list[bytes] = []
-    size = 0
-    for event in events:
-        if part and size + len(event) > limit:
-            yield _payload(part)
-            part, size = [], 0
-        part.append(event)
-        size += len(event) + 1
-    if part:
-        yield _payload(part)
-
-
-def _payload(events: Iterable[bytes]) -> bytes:
-    return b'{"mails":[%s]}' % b",".join(events)
-
-
-def folder_cursor(folder: Path) -> dict[str, int]:
-    """The cursor of packs that still exist."""
-    return {pack: at for pack, at in read_cursor(folder).items() if (folder / pack).exists()}
-
-
-def read_slice(root: Path, pack: str, start: int, end: int) -> tuple[list[CommittedMail], int]:
-    """Up to SLICE mails that are owed to somebody, from a pack, and the offset to go on from. Blocks."""
-    path = root / pack
-    aborted = aborted_of(path.parent, path.name)
-    mails: list[CommittedMail] = []
-    size = 0
-    for found in scan.walk(path, start, end):
-        if isinstance(found, scan.Damage):
-            continue
-        if len(mails) == SLICE or (mails and size + len(found.lead.head) > MAX_PAYLOAD):
-            return mails, found.offset
-        if found.offset in aborted:
-            continue
-        entry = scan.entry_of(found)
-        if entry.accounts or entry.remotes:
-            size += len(found.lead.head)
-            mails.append(CommittedMail(entry.mail_id, found.lead.head, found.ref(pack), entry.accounts, entry.remotes))
-    return mails, end
+            self._cursors.write()

@@ -96,6 +96,11 @@ def _finish(path: Path, device: Device, notes: list[str]) -> int:
             sound = [found for found in sound if found not in torn]
         end = sound[-1].end if sound else record.PACK_HEADER
         notes += [f"{name}: bytes {gap.start} to {gap.end} are damaged" for gap in damage if gap.start < end]
+        notes += [
+            f"{name}: {gap.end - gap.start} bytes of an unfinished batch are cut off"
+            for gap in damage
+            if gap.start >= end
+        ]
         if not sound:
             path.unlink()
             return end

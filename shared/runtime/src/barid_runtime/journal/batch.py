@@ -1,0 +1,52 @@
+"""What passes between a journal, its lanes and its publisher."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from barid_contracts.mail import BodyRef
+
+from . import record
+from .spool import SpoolFile
+
+
+@dataclass(slots=True, eq=False)
+class Waiting:
+    """An append on its way. body: the bytes, or the spool file they are copied from. extent: bytes in the pack."""
+
+    mail_id: str
+    flags: int
+    head: bytes
+    table: bytes
+    sha256: bytes
+    body: bytes | SpoolFile
+    size: int
+    accounts: tuple[int, ...]
+    remotes: tuple[int, ...]
+    durable: asyncio.Future[BodyRef]
+    extent: int = 0
+
+    def __post_init__(self) -> None:
+        lead = record.FIXED + len(self.head) + len(self.table)
+        self.extent = lead if self.flags & record.EXTERNAL else lead + self.size
+
+
+@dataclass(slots=True, eq=False)
+class CommittedMail:
+    """A durable record. head: its JSON without `ref`. Not frozen: that costs 1.3 µs a mail."""
+
+    mail_id: str
+    head: bytes
+    ref: BodyRef
+    accounts: tuple[int, ...]
+    remotes: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Committed:
+    """A durable batch: the pack's bytes from start to end."""
+
+    pack: str
+    start: int
+    end: int
+    mails: Sequence[CommittedMail]
