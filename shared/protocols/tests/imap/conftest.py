@@ -454,7 +454,7 @@ class Host:
         new = []
         for uid in uids:
             message = box.messages[uid]
-            changes = target.add(message.data, b" ".join(box.table.texts[message.code][1:-1].split()))
+            changes = target.add(message.data, box.table.texts[message.code][1:-1].encode())
             self.change(event.mailbox, changes)
             new.append(changes.added[0][0])
         code = codes.copyuid(target.uidvalidity, uids, new) if uids else b""

@@ -79,6 +79,7 @@ class SelectedMailboxModel(RuleBasedStateMachine):
         self.uidnext = 6
         self.modseq = 5
         self.news: list[Changes] = []
+        self.seen: dict[int, int] = {}
         self.selected = SelectedMailbox(Columns.of(self.rows()), self.table, highest_modseq=5, recent_from=3)
         self.client = NaiveClient(4)
         self.client.recent = self.selected.recent_count
@@ -87,7 +88,7 @@ class SelectedMailboxModel(RuleBasedStateMachine):
         return [(uid, code, modseq) for uid, (code, modseq) in sorted(self.truth.items())]
 
     def names(self, code: int) -> frozenset[bytes]:
-        return frozenset(self.table.texts[code][1:-1].split())
+        return frozenset(self.table.texts[code][1:-1].encode().split())
 
     def set(self, uid: int, code: int) -> tuple[int, int, int]:
         self.modseq += 1
@@ -201,6 +202,12 @@ class SelectedMailboxModel(RuleBasedStateMachine):
         for index, message in enumerate(self.client.messages):
             assert message.uid in (None, self.selected.uids[index])
             assert message.flags in (None, self.names(self.selected.codes[index]))
+
+    @invariant()
+    def no_message_goes_back_in_time(self) -> None:
+        now = dict(zip(self.selected.uids, self.selected.modseqs, strict=True))
+        assert all(now[uid] >= before for uid, before in self.seen.items() if uid in now)
+        self.seen = now
 
     @invariant()
     def highest_modseq_never_runs_ahead(self) -> None:

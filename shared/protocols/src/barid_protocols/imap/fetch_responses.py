@@ -1,45 +1,53 @@
 """FETCH data (RFC 3501 §7.4.2), built in bulk: clients open a folder by asking for the flags of all of it.
 
-Prices on one shared core: 10,000 lines of ``UID`` and ``FLAGS`` take 4 ms in :func:`flags_lines`. A line is one ``%``
-over numbers and a list text that exists already; nothing is formatted that a table can hold.
+Prices on one shared core, for 10,000 lines of ``UID`` and ``FLAGS``: a ``%`` of bytes a line 4.8 ms, one ``%`` of text
+over a template repeated for a block of lines 2.9 ms. The texts of the flags come from a table.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
+from itertools import chain, islice
 
 from barid_protocols.imap import quoting
 from barid_protocols.imap.dates import format_epoch
 from barid_protocols.imap.fetch import BodySection, label
 
+_BLOCK = 4096
+"""Lines formatted at once: longer templates gain nothing and cost memory."""
+
 
 def flags_lines(
-    numbers: Sequence[int] | range,
-    flag_texts: Iterable[bytes],
+    numbers: Iterable[int],
+    flag_texts: Iterable[str],
     *,
     uids: Iterable[int] | None = None,
     modseqs: Iterable[int] | None = None,
 ) -> bytes:
     """One FETCH with FLAGS a message; the columns run in step. ``flag_texts`` are parenthesised lists."""
-    if uids is None and modseqs is None:
-        lines = [b"* %d FETCH (FLAGS %b)\r\n" % row for row in zip(numbers, flag_texts, strict=True)]
-    elif modseqs is None:
-        assert uids is not None
-        lines = [b"* %d FETCH (UID %d FLAGS %b)\r\n" % row for row in zip(numbers, uids, flag_texts, strict=True)]
-    elif uids is None:
-        lines = [
-            b"* %d FETCH (FLAGS %b MODSEQ (%d))\r\n" % row for row in zip(numbers, flag_texts, modseqs, strict=True)
-        ]
-    else:
-        lines = [
-            b"* %d FETCH (UID %d FLAGS %b MODSEQ (%d))\r\n" % row
-            for row in zip(numbers, uids, flag_texts, modseqs, strict=True)
-        ]
-    return b"".join(lines)
+    columns: list[Iterable[int | str]] = [numbers]
+    template = "* %d FETCH ("
+    if uids is not None:
+        template += "UID %d "
+        columns.append(uids)
+    template += "FLAGS %s"
+    columns.append(flag_texts)
+    if modseqs is not None:
+        template += " MODSEQ (%d)"
+        columns.append(modseqs)
+    return _lines(template + ")\r\n", columns)
 
 
-def uid_lines(numbers: Sequence[int] | range, uids: Iterable[int]) -> bytes:
-    return b"".join([b"* %d FETCH (UID %d)\r\n" % row for row in zip(numbers, uids, strict=True)])
+def uid_lines(numbers: Iterable[int], uids: Iterable[int]) -> bytes:
+    return _lines("* %d FETCH (UID %d)\r\n", [numbers, uids])
+
+
+def _lines(template: str, columns: list[Iterable[int | str]]) -> bytes:
+    rows = zip(*columns, strict=True)
+    blocks = []
+    while block := tuple(chain.from_iterable(islice(rows, _BLOCK))):
+        blocks.append(template * (len(block) // len(columns)) % block)
+    return "".join(blocks).encode("ascii")
 
 
 def fetch_line(number: int, parts: Iterable[bytes]) -> bytes:
@@ -62,8 +70,8 @@ def uid_part(uid: int) -> bytes:
     return b"UID %d" % uid
 
 
-def flags_part(flag_text: bytes) -> bytes:
-    return b"FLAGS " + flag_text
+def flags_part(flag_text: str) -> bytes:
+    return b"FLAGS " + flag_text.encode("ascii")
 
 
 def modseq_part(modseq: int) -> bytes:

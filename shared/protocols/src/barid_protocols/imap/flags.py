@@ -66,7 +66,7 @@ class FlagSet:
     keywords: frozenset[str] = NO_KEYWORDS
 
     def __bytes__(self) -> bytes:
-        return format_flags(self.mask, self.keywords)
+        return format_flags(self.mask, self.keywords).encode("ascii")
 
 
 NO_FLAGS = FlagSet()
@@ -101,13 +101,13 @@ def parse_flags(names: Iterable[bytes]) -> FlagSet:
 
 
 @lru_cache(maxsize=4096)
-def format_flags(mask: int, keywords: frozenset[str] = NO_KEYWORDS) -> bytes:
+def format_flags(mask: int, keywords: frozenset[str] = NO_KEYWORDS) -> str:
     """``(\\Seen $Forwarded)``; bit :data:`RECENT` of ``mask`` adds ``\\Recent``."""
     names = [name for bit, name in SYSTEM_FLAG_NAMES.items() if mask & bit]
     if mask & RECENT:
         names.append(r"\Recent")
     names.extend(sorted(keywords))
-    return f"({' '.join(names)})".encode("ascii")
+    return f"({' '.join(names)})"
 
 
 class FlagTable:
@@ -124,9 +124,9 @@ class FlagTable:
         self._codes: dict[tuple[int, frozenset[str]], int] = {}
         self._masks: list[int] = []
         self._names: list[frozenset[str]] = []
-        self.texts: list[bytes] = []
-        """By code: the parenthesised list."""
-        self.recent_texts: list[bytes] = []
+        self.texts: list[str] = []
+        """By code: the parenthesised list. As text, by which FETCH lines are formatted."""
+        self.recent_texts: list[str] = []
         r"""By code: the same with \Recent."""
         for mask in range(ALL_SYSTEM + 1):
             self._add(mask, NO_KEYWORDS)

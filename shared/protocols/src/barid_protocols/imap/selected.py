@@ -145,7 +145,7 @@ class SelectedMailbox:
             found.extend(self.uids[start:stop])
         return found
 
-    def flag_text(self, index: int) -> bytes:
+    def flag_text(self, index: int) -> str:
         r"""The parenthesised flags of one message, \Recent included."""
         code = self.codes[index]
         recent = self._recent_from is not None and self.uids[index] >= self._recent_from
