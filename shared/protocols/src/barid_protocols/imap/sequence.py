@@ -42,10 +42,8 @@ class SequenceSet:
         ranges = []
         for part in parts:
             first, colon, last = part.partition(b":")
-            low = STAR if first == b"*" else int(first)
-            high = low if not colon else STAR if last == b"*" else int(last)
-            if (low > MAX_NUMBER and low != STAR) or (high > MAX_NUMBER and high != STAR):
-                raise SyntaxProblem("Number in the sequence set is too large")
+            low = _parsed(first)
+            high = _parsed(last) if colon else low
             ranges.append((low, high) if low <= high else (high, low))
         return cls(tuple(ranges))
 
@@ -129,6 +127,15 @@ class SequenceSet:
 def format_numbers(numbers: Iterable[int]) -> bytes:
     """``1:4,7`` for sorted numbers without repeats, 0.1 µs each: the form of COPYUID and MODIFIED."""
     return b",".join([b"%d" % low if low == high else b"%d:%d" % (low, high) for low, high in _runs(numbers)])
+
+
+def _parsed(text: bytes) -> int:
+    if text == b"*":
+        return STAR
+    value = int(text)
+    if value > MAX_NUMBER:
+        raise SyntaxProblem("Number in the sequence set is too large")
+    return value
 
 
 def _number(value: int) -> bytes:
