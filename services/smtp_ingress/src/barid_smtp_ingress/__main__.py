@@ -1,0 +1,47 @@
+"""`python -m barid_smtp_ingress`: settings, doors, service."""
+
+from barid_runtime.bus.nats import connect
+from barid_runtime.bus.port import Bus
+from barid_runtime.clock import SystemClock
+from barid_runtime.journal.packs import PackJournal
+from barid_runtime.journal.publisher import Publisher
+from barid_runtime.run import serve
+from barid_runtime.service import Service
+
+from .adapters.known_file import KnownFile
+from .adapters.listeners import listeners, tls_context
+from .adapters.patient_bus import PatientBus
+from .handlers.service import IngressService
+from .settings import Settings
+
+
+def build(settings: Settings) -> Service:
+    async def open_bus() -> Bus:
+        password = settings.bus_password.get_secret_value()
+        return await connect(settings.bus_url, user=settings.bus_user, password=password, name="smtp_ingress")
+
+    clock = SystemClock()
+    bus = PatientBus(open_bus)
+    journal = PackJournal(settings.journal, "smtp_ingress", clock)
+    names = (settings.hostname, "localhost", "127.0.0.1")
+    return IngressService(
+        settings,
+        bus=bus,
+        start_bus=bus.start,
+        journal=journal,
+        publisher=Publisher(journal, bus, clock),
+        known=KnownFile(settings.known_file),
+        open_listener=listeners(
+            settings.host,
+            lambda: tls_context(settings.tls_certificate, settings.tls_key, settings.data / "tls", names, clock.now()),
+        ),
+        clock=clock,
+    )
+
+
+def main() -> None:
+    serve(build, Settings)
+
+
+if __name__ == "__main__":
+    main()

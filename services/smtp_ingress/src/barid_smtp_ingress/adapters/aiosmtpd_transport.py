@@ -1,0 +1,279 @@
+"""aiosmtpd's place in Barid: the class that sits on the socket (docs/adr/0003-aiosmtpd-as-transport.md).
+
+The subclass keeps aiosmtpd's type and its Session; its reader, its command loop and its replies are replaced: whole
+reads go to the sans-IO core, all replies of a turn leave in one write. Nothing else imports aiosmtpd.
+
+Rules:
+- At most one thing is awaited a connection (`_busy`); until it is done no event is pulled. What arrives meanwhile is
+  given to the core, and reading is paused at the first such read, so a connection holds two reads at most.
+- One read, one write: a write costs 20–25 µs, more than all else that a command costs.
+- After `connection_lost` nothing is written and nothing is asked of the conversation but to let go.
+"""
+
+import asyncio
+import ssl
+from collections.abc import Awaitable, Coroutine
+from typing import Any
+
+from aiosmtpd.smtp import SMTP, Session
+
+from barid_protocols.smtp import Answer, Closed, Decision, LocalError, Reply, ServerConnection, State
+from barid_protocols.smtp.replies import CLOSING_DOWN, TRY_LATER
+from barid_runtime.logging import get_logger
+
+from ..policy import patience
+from ..policy.networks import is_loopback
+from ..ports import Conversation, Conversations, Door
+
+_AT_ONCE = (Reply, list, tuple)
+
+log = get_logger("smtp_ingress.transport")
+
+
+class SmtpTransport(SMTP):
+    """One connection. Implements ports.Connection."""
+
+    def __init__(
+        self,
+        door: Door,
+        converse: Conversations,
+        context: ssl.SSLContext | None,
+        connections: "set[SmtpTransport]",
+        loop: asyncio.AbstractEventLoop,
+    ) -> None:
+        # aiosmtpd's own inspects its methods and builds a stream reader for each connection (168 µs); what it would
+        # set up is only used by the methods that are replaced below.
+        self.loop = self._loop = loop
+        self._door = door
+        self._converse = converse
+        self._context = context
+        self._connections = connections
+        self.transport: Any = None
+        self.session: Session | None = None
+        self._busy: asyncio.Task[None] | None = None
+        self._paused = False
+        self._blocked = False
+        self._encrypted = False
+        self._closing_since: float | None = None
+        self._lost = False
+        # For the sweep: whether anything was read since the last one, and times of the last octet, command and 354.
+        self._read = False
+        self._read_at = self._command_at = self._message_at = 0.0
+        self._in_data = False
+
+    # asyncio.Protocol
+
+    def connection_made(self, transport: Any) -> None:
+        self.transport = transport
+        peer = transport.get_extra_info("peername")
+        ip = peer[0].partition("%")[0] if isinstance(peer, tuple) else ""
+        self._read_at = self._command_at = self.loop.time()
+        door = self._door
+        options = door.plaintext if is_loopback(ip) else door.options
+        self._core = ServerConnection(options, tls=door.implicit_tls)
+        self._conversation: Conversation = self._converse(ip, self._core)
+        self.session = Session(self.loop)
+        self.session.peer = peer
+        self._connections.add(self)
+        if not door.implicit_tls:
+            self._advance()
+        elif self._conversation.refusal is not None:
+            # A handshake is the dearest thing that a peer can ask for; who isn't served gets none.
+            transport.abort()
+        else:
+            self._encrypt()
+
+    def data_received(self, data: bytes) -> None:
+        self._read = True
+        self._core.receive_data(data)
+        if self._busy is None and not self._blocked:
+            self._advance()
+        elif not self._paused:
+            self._pause()
+
+    def eof_received(self) -> bool:
+        """A peer may close its side and still read what it is owed; within TLS there is no such thing."""
+        self._core.receive_eof()
+        if self._busy is None:
+            self._advance()
+        return not self._encrypted
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if self._lost:
+            return
+        self._lost = True
+        self._connections.discard(self)
+        self._core.close(None)
+        self._conversation.closed()
+        if self._busy is None:
+            self._let_go(None)
+        else:
+            # A message that is whole may be on its way to the disk. It is finished: that it was accepted and not
+            # heard of is the sender's case of RFC 5321 §6.1, and half an append is nobody's.
+            self._busy.add_done_callback(self._let_go)
+
+    def pause_writing(self) -> None:
+        self._blocked = True
+        if not self._paused:
+            self._pause()
+
+    def resume_writing(self) -> None:
+        self._blocked = False
+        if self._busy is None:
+            self._advance()
+
+    # ports.Connection
+
+    def drain(self) -> None:
+        self._core.drain()
+        if self._busy is None and not self._lost:
+            self._advance()
+
+    def shut(self) -> None:
+        if self._lost:
+            return
+        if self._closing_since is None:
+            self._write(self._core.close(CLOSING_DOWN))
+            self._close()
+        else:
+            self.transport.abort()
+
+    def sweep(self, now: float) -> None:
+        if self._read:
+            self._read = False
+            self._read_at = now
+        if self._closing_since is not None:
+            if now - self._closing_since > patience.CLOSE:
+                self.transport.abort()
+            return
+        if self._busy is not None:
+            # It waits for us; handshakes have a limit of their own.
+            self._command_at = self._read_at = now
+            return
+        if patience.out_of_patience(
+            in_data=self._in_data,
+            idle=now - self._read_at,
+            since_command=now - self._command_at,
+            in_message=now - self._message_at,
+            octets=self._conversation.received,
+        ):
+            self._write(self._core.close())
+            self._close()
+
+    # The loop over the core.
+
+    def _advance(self) -> None:
+        """Pull events until there is nothing to do now, then write all replies at once."""
+        core = self._core
+        conversation = self._conversation
+        out = b""
+        awaited: Coroutine[Any, Any, None] | None = None
+        while (event := core.next_event()) is not None:
+            if isinstance(event, Decision):
+                answer = conversation.answer(event)
+                if answer is None or isinstance(answer, _AT_ONCE):
+                    out += core.send(answer)
+                    if core.state is State.TLS:
+                        break
+                else:
+                    awaited = self._answer_later(answer)
+                    break
+            elif isinstance(event, Closed):
+                self._write(out + core.data_to_send())
+                self._close()
+                return
+            elif (pending := conversation.hear(event)) is not None:
+                awaited = self._hear_later(pending)
+                break
+        out += core.data_to_send()
+        if out:
+            self.transport.write(out)
+            self._command_at = self.loop.time()
+        if core.state is State.TLS:
+            self._encrypt()
+        elif awaited is not None:
+            self._busy = self.loop.create_task(awaited)
+        elif self._paused and not self._blocked:
+            self._paused = False
+            self.transport.resume_reading()
+        if core.in_data is not self._in_data:
+            self._in_data = core.in_data
+            self._message_at = self._read_at = self.loop.time()
+
+    async def _answer_later(self, answer: Awaitable[Answer]) -> None:
+        try:
+            reply = await answer
+        except Exception:
+            # A bug of ours must not cost the sender its mail: 451, and it comes again.
+            log.exception("conversation failed")
+            reply = TRY_LATER
+        self._busy = None
+        if self._core.waiting:
+            try:
+                self._write(self._core.send(reply))
+            except LocalError:
+                log.exception("conversation gave a wrong answer")
+                self._write(self._core.send(TRY_LATER))
+        if not self._lost:
+            self._advance()
+
+    async def _hear_later(self, pending: Awaitable[None]) -> None:
+        try:
+            await pending
+        except Exception:
+            log.exception("conversation failed")
+            self._busy = None
+            self.shut()
+            return
+        self._busy = None
+        if not self._lost:
+            self._advance()
+
+    def _write(self, data: bytes) -> None:
+        if data and not self._lost:
+            self.transport.write(data)
+            self._command_at = self.loop.time()
+
+    def _close(self) -> None:
+        if self._closing_since is None:
+            self._closing_since = self.loop.time()
+            self.transport.close()
+
+    def _pause(self) -> None:
+        self._paused = True
+        self.transport.pause_reading()
+
+    def _let_go(self, _: Any) -> None:
+        if self._conversation.received:
+            self._busy = self.loop.create_task(self._conversation.discard())
+
+    # TLS.
+
+    def _encrypt(self) -> None:
+        """Nothing may be read between here and the handshake, which would take it for its own or we for commands."""
+        self.transport.pause_reading()
+        self._busy = self.loop.create_task(self._handshake())
+
+    async def _handshake(self) -> None:
+        assert self._context is not None
+        try:
+            transport = await self.loop.start_tls(
+                self.transport, self, self._context, server_side=True, ssl_handshake_timeout=patience.HANDSHAKE
+            )
+        except (OSError, EOFError) as error:
+            log.info("no TLS", reason=str(error) or type(error).__name__, door=self._door.name)
+            self._busy = None
+            self.transport.abort()
+            # A connection that is lost within a handshake is not reported to the protocol behind it.
+            self.connection_lost(error)
+            return
+        self._busy = None
+        if transport is None or self._lost:
+            return
+        self.transport = transport
+        self._encrypted = True
+        self._paused = False
+        self._command_at = self.loop.time()
+        if self._core.state is State.TLS:
+            self._core.tls_established()
+        self._advance()

@@ -1,0 +1,1 @@
+"""Decisions without side effects: who may do what, and in which words they are told."""

@@ -1,0 +1,49 @@
+"""What an operator may decide about the doors that mail comes in by."""
+
+from ipaddress import IPv4Network, IPv6Network
+from pathlib import Path
+from typing import ClassVar
+
+from pydantic import Field
+
+from barid_runtime.settings import ServiceSettings
+
+Network = IPv4Network | IPv6Network
+
+LOOPBACK: tuple[Network, ...] = (IPv4Network("127.0.0.0/8"), IPv6Network("::1/128"))
+
+
+class Settings(ServiceSettings):
+    """Ports: None closes a door, 0 takes any port."""
+
+    section: ClassVar[str] = "smtp_ingress"
+
+    smtp_port: int | None = Field(default=25, ge=0, le=65535, description="mail from other systems")
+    submission_port: int | None = Field(default=587, ge=0, le=65535, description="users' mail, STARTTLS")
+    submissions_port: int | None = Field(default=465, ge=0, le=65535, description="users' mail, TLS at once")
+    lmtp_port: int | None = Field(default=24, ge=0, le=65535, description="mail from a neighbour that queues")
+
+    tls_certificate: Path | None = Field(default=None, description="PEM with its chain; none: <data>/tls, self-signed")
+    tls_key: Path | None = None
+    allow_plaintext: bool = Field(default=False, description="AUTH without TLS, for clients on loopback only")
+    relay_networks: tuple[Network, ...] = Field(default=(), description="who may send anywhere without a log-in")
+
+    max_size: int = Field(default=50 * 1024 * 1024, ge=64 * 1024, description="octets of a message")
+    max_recipients: int = Field(default=1000, ge=100, description="of a transaction; RFC 5321 asks for 100 at least")
+    max_hops: int = Field(default=50, ge=10, description="Received fields beyond which a mail goes in circles")
+    max_connections: int = Field(default=1000, ge=1)
+    max_connections_per_network: int = Field(default=100, ge=1)
+    unlimited_networks: tuple[Network, ...] = Field(
+        default=LOOPBACK,
+        description="not counted per network: behind them stand many users (a gateway, a web client on this machine)",
+    )
+    max_failed_logins: int = Field(default=20, ge=1, description="per network within ten minutes, before it must wait")
+    known_recipients: int = Field(default=50_000, ge=0, description="kept for when the directory is away; 600 B each")
+
+    @property
+    def journal(self) -> Path:
+        return self.data / "journal"
+
+    @property
+    def known_file(self) -> Path:
+        return self.data / "smtp_ingress" / "known-recipients.jsonl"
