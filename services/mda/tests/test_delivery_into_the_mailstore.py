@@ -1,4 +1,4 @@
-"""The MDA between the real directory and the real mailstore, each a process of its own."""
+"""The MDA between the real directory and the real mailstore: processes, each with its own user on the bus."""
 
 import asyncio
 import os
@@ -23,6 +23,8 @@ from barid_contracts.mail import ACCEPTED_LOCAL, Accepted, AcceptedBatch, BodyRe
 from barid_contracts.settle import SIEVE_PUT, ScriptPut
 from barid_contracts.store import FIND, MAILBOX_CREATE, FindRequest, Found, MailboxCreate
 from barid_contracts.trace import MAILSTORE_TRACE, TraceRequest
+from barid_runtime.bus.embedded import EmbeddedNats
+from barid_runtime.bus.nats import connect
 from barid_runtime.bus.port import Bus, NoResponders, Stream
 from barid_runtime.bus.typed import call
 from barid_runtime.ids import new_mail_id
@@ -35,6 +37,7 @@ class House:
 
     def __init__(self, bus: Bus, nats_url: str, data: Path) -> None:
         self.bus = bus
+        self.processes: dict[str, asyncio.subprocess.Process] = {}
         self._environment = {
             **os.environ,
             "BARID_DATA": str(data),
@@ -42,11 +45,13 @@ class House:
             "BARID_LOG_LEVEL": "warning",
             "BARID_HOSTNAME": "mx.a.test",
         }
-        self.processes: dict[str, asyncio.subprocess.Process] = {}
 
     async def start(self, service: str) -> None:
         self.processes[service] = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", f"barid_{service}", env=self._environment
+            sys.executable,
+            "-m",
+            f"barid_{service}",
+            env={**self._environment, "BARID_BUS_USER": service, "BARID_BUS_PASSWORD": f"of {service}"},
         )
 
     async def stop(self, service: str, number: int = signal.SIGTERM) -> int:
@@ -103,8 +108,12 @@ class House:
 
 
 @pytest_asyncio.fixture
-async def house(bus: Bus, nats_url: str, tmp_path: Path) -> AsyncIterator[House]:
-    running = House(bus, nats_url, tmp_path)
+async def house(tmp_path: Path) -> AsyncIterator[House]:
+    users = {name: f"of {name}" for name in ("barid", "directory", "mailstore", "mda")}
+    nats = EmbeddedNats(tmp_path / "nats", users=users)
+    await nats.start()
+    bus = await connect(nats.url, user="barid", password=users["barid"], name="test")
+    running = House(bus, nats.url, tmp_path)
     await bus.ensure_stream(Stream("MAIL", ("mail.v1.accepted.>",)))
     try:
         for service in ("directory", "mailstore", "mda"):
@@ -115,6 +124,8 @@ async def house(bus: Bus, nats_url: str, tmp_path: Path) -> AsyncIterator[House]
         for process in running.processes.values():
             process.kill()
             await process.wait()
+        await bus.close()
+        await nats.stop()
 
 
 async def test_mail_is_filed_by_script_and_by_detail(house: House) -> None:

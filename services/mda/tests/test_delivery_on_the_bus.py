@@ -77,7 +77,7 @@ class Surroundings:
         self._changed = asyncio.Event()
 
     async def open(self) -> None:
-        await answer(self.bus, ACCOUNT_GET, self.account, queue="directory")
+        self.directory = await answer(self.bus, ACCOUNT_GET, self.account, queue="directory")
         await self.bring_up()
 
     async def bring_up(self) -> None:
@@ -282,6 +282,34 @@ async def test_while_the_mailstore_is_away_work_is_kept_and_nothing_counted(
     await around.nothing_pending()
     assert mda.checks()["mailstore"] == "ok"
     assert not around.attempts
+
+
+async def test_while_the_directory_is_away_known_accounts_get_their_mail(mda: MdaService, around: Surroundings) -> None:
+    await around.publish(known := mail("alice"))
+    await around.end_of(known)
+    await around.directory.drain()
+    await around.publish(known := mail("alice"))
+    await around.end_of(known)
+    await around.publish(stranger := mail("bob"))
+    await around.until(lambda: mda.checks()["directory"] != "ok")
+    around.directory = await answer(around.bus, ACCOUNT_GET, around.account, queue="directory")
+    await around.end_of(stranger)
+    assert not around.attempts
+
+
+async def test_long_work_is_kept_ours_by_heartbeats(monkeypatch: Any, nats_url: str, around: Surroundings) -> None:
+    monkeypatch.setattr("barid_mda.handlers.service.ACK_WAIT", 0.5)
+    monkeypatch.setattr(consumer_module, "HEARTBEAT", 0.1)
+    around.down = True
+    first = make_mda(nats_url)
+    await first.start()
+    await around.publish(one := mail("alice"))
+    await around.until(lambda: "mailstore" in first._patience.faults)
+    other = await around.bus.consumer("MAIL", durable="mda", subject=ACCEPTED_LOCAL.subject, ack_wait=0.5)
+    assert await other.fetch(1, 1.5) == []
+    around.down = False
+    await around.end_of(one)
+    await first.drain()
 
 
 async def test_unavailable_is_waited_out_as_well(mda: MdaService, around: Surroundings) -> None:
