@@ -215,6 +215,19 @@ async def test_a_bug_in_the_writing_hangs_nobody(
     assert records_in(root) == [kept, after]
 
 
+async def test_a_bug_after_the_writing_hangs_nobody(journal: PackJournal, monkeypatch: pytest.MonkeyPatch) -> None:
+    await append(journal, b"before")
+
+    def broken(*_: object) -> None:
+        raise RuntimeError("unforeseen")
+
+    monkeypatch.setattr(record, "encode_entry", broken)
+    with pytest.raises(JournalFailed, match="internal"):
+        await append(journal, b"lost")
+    monkeypatch.undo()
+    await append(journal, b"after")
+
+
 async def test_a_listener_that_fails_keeps_no_sender_waiting(journal: PackJournal, bodies: LocalBodies) -> None:
     def broken(_: Committed) -> None:
         raise RuntimeError("unforeseen")
@@ -235,7 +248,7 @@ async def test_a_name_that_is_no_mail_id_is_refused_alone(journal: PackJournal) 
 async def test_how_a_large_body_is_cut_changes_nothing(sizes: list[int]) -> None:
     body = body_of(sum(sizes))
     with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(1) as executor:
-        spool = SpoolFile(FaultyDevice(), Path(folder) / "1", executor, lambda: None, lambda: None)
+        spool = SpoolFile(FaultyDevice(), Path(folder) / "1", executor, lambda: None)
         at = 0
         for size in sizes:
             await spool.write(body[at : at + size])

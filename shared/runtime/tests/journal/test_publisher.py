@@ -80,7 +80,7 @@ async def start(root: Path, switch: Switch) -> AsyncIterator[Start]:
     async def make(service: str = "ingress", **options: object) -> tuple[PackJournal, Publisher]:
         memory = options.pop("memory", publishing.MEMORY)
         journal = PackJournal(root, service, **options)  # type: ignore[arg-type]
-        publisher = Publisher(journal, switch, memory=memory)  # type: ignore[arg-type]
+        publisher = Publisher(journal, switch, owes=service != "mss", memory=memory)  # type: ignore[arg-type]
         await publisher.start()
         running.append((journal, publisher))
         return journal, publisher
@@ -295,6 +295,33 @@ async def test_a_journal_of_uploads_never_speaks_to_the_bus_and_its_packs_can_be
     await publisher.close()
     assert not publisher.problem
     assert [pack.complete for pack in packs(root)] == [True]
+
+
+async def test_a_pack_that_can_not_be_read_holds_up_nobody(
+    start: Start, bus: NatsBus, switch: Switch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    switch.away = True
+    journal, publisher = await start(memory=0)
+    await append(journal, 5)
+
+    def broken(*_: object) -> None:
+        raise OSError(5, "broken")
+
+    monkeypatch.setattr(publishing, "read_slice", broken)
+    monkeypatch.setattr(publishing, "RECOVER_EVERY", 0.3)
+    await switch.back()
+    await asyncio.sleep(0.1)
+    publisher._memory_limit = publishing.MEMORY
+    later = await append(journal, 5)
+    await asyncio.sleep(0.1)
+    assert by_name(await everything(bus, ACCEPTED_LOCAL.subject)) == later
+    monkeypatch.undo()
+    for _ in range(100):
+        if publisher.published == 10:
+            break
+        await asyncio.sleep(0.02)
+    assert publisher.published == 10
+    assert publisher.backlog == 0
 
 
 async def test_the_cursor_follows_and_only_without_gaps(start: Start, root: Path) -> None:

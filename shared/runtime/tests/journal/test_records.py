@@ -180,6 +180,25 @@ def test_a_footer_is_read_back(rows: list[tuple[int, list[int], list[int]]]) -> 
     assert record.decode_trailer(footer[-record.TRAILER :], 5001 + len(footer)) is None
 
 
+def test_a_page_that_the_disk_can_not_read_costs_its_records_only(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pack, offsets = written([(mail(n, 4000), bytes(4000)) for n in range(20)])
+    path = tmp_path / "000001.pack"
+    path.write_bytes(pack)
+    pread = os.pread
+
+    def broken(fd: int, size: int, offset: int) -> bytes:
+        if offset <= offsets[5] + 50 < offset + size:
+            raise OSError(5, "broken")
+        return pread(fd, size, offset)
+
+    monkeypatch.setattr(os, "pread", broken)
+    found = [one.offset for one in scan.walk(path) if isinstance(one, scan.Found)]
+    assert set(offsets) - set(found) <= {offsets[4], offsets[5], offsets[6]}
+    assert offsets[5] not in found
+
+
 def test_reading_leads_costs_a_window_at_a_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pack, _ = written([(mail(n, 4000), bytes(4000)) for n in range(1000)])
     path = tmp_path / "000001.pack"

@@ -40,8 +40,8 @@ class Cursors:
         for folder in {pack.partition("/")[0] for pack, cursor in self._packs.items() if cursor.moved}:
             path = self._root / folder
             mine = self._of(folder)
-            cursor = read_cursor(path) | {pack: one.at for pack, one in mine.items()}
             with contextlib.suppress(OSError):
+                cursor = read_cursor(path) | {pack: one.at for pack, one in mine.items()}
                 write_cursor(path, {pack: at for pack, at in cursor.items() if (path / pack).exists()})
             for one in mine.values():
                 one.moved = False

@@ -40,6 +40,8 @@ MAX_BATCH_RECORDS = 500
 MAX_QUEUED = 16 * 1024 * 1024
 """Bytes waiting for a sync before appends wait for room: four full batches."""
 
+_BUG = "the journal met an internal error"
+
 
 class Lane:
     """Appends to one pack after the other. All methods run on the loop; writes go through the lane's own thread."""
@@ -114,7 +116,7 @@ class Lane:
                 if self._pack is not None and self._pack.count:
                     await self._retire()
             if self._queue:
-                await self._commit(self._take())
+                await self._commit_or_refuse(self._take())
             elif self._closing:
                 break
             elif not self._rotate:
@@ -124,6 +126,15 @@ class Lane:
             await self._retire()
         if self._sealing:
             await asyncio.wait(self._sealing)
+
+    async def _commit_or_refuse(self, batch: list[Waiting]) -> None:
+        """Nobody may hang for a bug of ours: what was written stays, unanswered, for the recovery."""
+        try:
+            await self._commit(batch)
+        except Exception as error:
+            self._trouble(repr(error))
+            self._pack = None
+            self._refuse(batch, JournalFailed(_BUG))
 
     def _take(self) -> list[Waiting]:
         """The next batch: all that waits, up to the limits."""
@@ -260,7 +271,9 @@ class Lane:
 
     async def _undo(self, pack: Pack, batch: list[Waiting], error: Exception) -> None:
         # What is no OSError is a bug of ours; nobody knows what it wrote, so the pack is given up as well.
-        refusal = refusal_of(error) if isinstance(error, OSError) else JournalFailed(f"a bug: {error!r}")
+        refusal = refusal_of(error) if isinstance(error, OSError) else JournalFailed(_BUG)
+        if refusal.args == (_BUG,):
+            self._trouble(repr(error))
         if self._zeroing is not None:
             await asyncio.wait([self._zeroing])
         if isinstance(refusal, JournalFull):

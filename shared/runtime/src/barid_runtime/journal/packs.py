@@ -77,7 +77,6 @@ class PackJournal:
         self._rotation: asyncio.Task[None] | None = None
         self._numbers = 0
         self._spools = 0
-        self._open_spools = 0
         self._looked = -1e9
         self._disk_low = False
         self._closed = False
@@ -106,6 +105,8 @@ class PackJournal:
         if len(head) > record.MAX_HEAD:
             raise JournalFailed("the envelope is too large for the journal")
         if mail.obligations:
+            if len(mail.obligations) > record.MAX_OBLIGATIONS:
+                raise JournalFailed("too many recipients for the journal")
             accounts = tuple([o.n for o in mail.obligations if o.kind == "account"])
             remotes = tuple([o.n for o in mail.obligations if o.kind == "remote"])
         else:
@@ -176,9 +177,8 @@ class PackJournal:
             self._open()
         assert self._folder is not None and self._executor is not None
         self._spools += 1
-        self._open_spools += 1
         path = self._folder.spool / f"{self._spools:06d}"
-        return SpoolFile(self._device, path, self._executor, self._check_room, self._spool_done)
+        return SpoolFile(self._device, path, self._executor, self._check_room)
 
     def rotate(self) -> None:
         """Seal the packs that have content."""
@@ -209,6 +209,7 @@ class PackJournal:
         try:
             self._folder = WriterFolder.create(self.root, self.writer)
             self._device.sync_folder(self.root)
+            self._device.sync_folder(self.root.parent)
         except OSError as error:
             raise refusal(error) from error
         # Two: large messages hash and write here, packs are written ahead and sealed here.
@@ -254,9 +255,6 @@ class PackJournal:
     def _on_trouble(self, problem: str) -> None:
         self.problem = problem
         log.error("journal_trouble", reason=problem, folder=self.folder)
-
-    def _spool_done(self) -> None:
-        self._open_spools -= 1
 
     async def _rotate_by_age(self) -> None:
         while True:

@@ -61,7 +61,10 @@ class _Batch:
 
 
 class Publisher:
-    """Make it before the first append, so that it hears every batch."""
+    """Make it before the first append, so that it hears every batch.
+
+    owes: whether this service's mails are owed to anybody; if not (uploads), it makes no stream and needs no leave to.
+    """
 
     def __init__(
         self,
@@ -69,6 +72,7 @@ class Publisher:
         bus: Bus,
         clock: Clock | None = None,
         *,
+        owes: bool = True,
         memory: int = MEMORY,
         device: Device | None = None,
     ) -> None:
@@ -91,6 +95,8 @@ class Publisher:
         self._idle = asyncio.Event()
         self._idle.set()
         self._closed = False
+        if owes:
+            self._needed.set()
         self.backlog = 0
         """Mails durable here and owed to somebody, of which the bus does not know yet (those still to be counted in
         dead writers' packs left out)."""
@@ -235,7 +241,6 @@ class Publisher:
             log.warning("publisher_waits", reason=problem, backlog=self.backlog)
 
     async def _prepare(self) -> None:
-        """The stream is made by the first who has something for it: a journal of uploads never speaks to the bus."""
         await self._needed.wait()
         wait, longest = _BACKOFF
         while True:
@@ -261,8 +266,11 @@ class Publisher:
             mails, onward = [], end
         except OSError as error:
             self._note(error)
-            await self._clock.sleep(_BACKOFF[1])
-            mails, onward = [], item.start
+            self._reading = None
+            self._queue.popleft()  # those behind it need not wait
+            self._tasks.append(asyncio.get_running_loop().create_task(self._try_later(item)))
+            self._pump()
+            return
         start, item.start = item.start, onward
         self._reading = None
         if item.start >= item.end:
@@ -277,10 +285,19 @@ class Publisher:
             self._finish(item.pack, start, onward)
         self._pump()
 
+    async def _try_later(self, item: Unpublished) -> None:
+        await self._clock.sleep(RECOVER_EVERY)
+        self._idle.clear()
+        self._queue.append(item)
+        self._pump()
+
     async def _recover(self) -> None:
         while True:
-            for found in await asyncio.to_thread(inherit, self._root, self._journal.writer, self._device):
-                self._take_over(found)
+            try:
+                for found in await asyncio.to_thread(inherit, self._root, self._journal.writer, self._device):
+                    self._take_over(found)
+            except Exception:
+                log.exception("journal_recovery_failed")
             await self._clock.sleep(RECOVER_EVERY)
 
     def _take_over(self, found: Inheritance) -> None:

@@ -52,6 +52,9 @@ KEYED = 2
 MAX_HEAD = 4 * 1024 * 1024
 """Bytes of a head: 10,000 recipients and a capped header block fit; it must fit one message of the bus (8 MB)."""
 
+MAX_OBLIGATIONS = 0xFFFF
+"""Of one mail: what the footer can count. Doors refuse long before."""
+
 SALT = 8
 
 crc32c = google_crc32c.value

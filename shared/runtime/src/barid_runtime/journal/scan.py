@@ -20,6 +20,8 @@ from .record import Entry, Lead, Trailer
 WINDOW = 1024 * 1024
 """Bytes read at a time: a walk over 4 KB bodies is 60 reads a pack instead of 15,000."""
 
+_PAGE = 4096
+
 
 @dataclass(frozen=True, slots=True)
 class Found:
@@ -64,10 +66,24 @@ class _Window:
         """`size` bytes, fewer only at the end of the file."""
         at = offset - self._start
         if at < 0 or at + size > len(self._data):
-            self._data = os.pread(self._fd, max(size, WINDOW), offset)
+            self._data = self._read(max(size, WINDOW), offset)
             self._start = offset
             at = 0
         return self._data[at : at + size]
+
+    def _read(self, size: int, offset: int) -> bytes:
+        """What the disk can't read is zeros here: damage to those records, not to their neighbours."""
+        try:
+            return os.pread(self._fd, size, offset)
+        except OSError:
+            end = min(offset + size, self.size)
+            return b"".join([self._page(min(_PAGE, end - at), at) for at in range(offset, end, _PAGE)])
+
+    def _page(self, size: int, offset: int) -> bytes:
+        try:
+            return os.pread(self._fd, size, offset)
+        except OSError:
+            return bytes(size)
 
     def find(self, needle: bytes, offset: int, end: int) -> int:
         """The next place of `needle` at or after `offset`; -1 if there is none before `end`."""

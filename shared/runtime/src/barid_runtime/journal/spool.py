@@ -22,13 +22,10 @@ FLUSH = 4 * CHUNK
 class SpoolFile:
     """The local journal's `Spool`. One writer at a time."""
 
-    def __init__(
-        self, device: Device, path: Path, executor: Executor, room: Callable[[], None], done: Callable[[], None]
-    ) -> None:
+    def __init__(self, device: Device, path: Path, executor: Executor, room: Callable[[], None]) -> None:
         self._device = device
         self._executor = executor
         self._room = room
-        self._done: Callable[[], None] | None = done
         self._gathered: list[bytes] = []
         self._waiting = 0
         self._written = 0
@@ -66,9 +63,6 @@ class SpoolFile:
             await self._flush(self._waiting)
 
     async def discard(self) -> None:
-        done, self._done = self._done, None
-        if done is not None:
-            done()
         self._gathered.clear()
         self._waiting = 0
         self._discarded = True
@@ -83,9 +77,6 @@ class SpoolFile:
 
     def forget(self) -> None:
         """The file has another name by now: let go of it."""
-        done, self._done = self._done, None
-        if done is not None:
-            done()
         if self.fd >= 0:
             os.close(self.fd)
             self.fd = -1
