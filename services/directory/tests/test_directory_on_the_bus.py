@@ -50,6 +50,7 @@ from barid_directory.handlers.service import DirectoryService
 from barid_runtime.bus.nats import connect
 from barid_runtime.bus.port import Bus, OperationFailed
 from barid_runtime.bus.typed import call, listen
+from barid_runtime.database.port import DatabaseFull
 from barid_runtime.ids import new_id
 
 CHEAP = {"time_cost": 1, "memory_kib": 8}
@@ -192,6 +193,27 @@ async def test_clients_that_log_in_at_once_share_one_hashing(directory: Running)
     replies = await asyncio.gather(*(directory.log_in("alice@a.test", "secret") for _ in range(50)))
     assert all(reply.account for reply in replies)
     assert directory.hasher.verified < 10
+
+
+async def test_unknown_logins_do_not_share_a_hashing(directory: Running) -> None:
+    await asyncio.gather(*(directory.log_in(f"nobody{n}@a.test", "secret") for n in range(20)))
+    assert directory.hasher.verified == 20
+
+
+async def test_a_database_that_fails_is_unavailable_and_then_back(directory: Running) -> None:
+    store = directory.service._store
+    assert store is not None
+    consult = store.consult
+
+    async def full(question: Any) -> Any:
+        raise DatabaseFull("no space left")
+
+    store.consult = full  # type: ignore[method-assign]
+    await refused("unavailable", RESOLVE, ResolveRequest(addresses=["x@a.test"]), directory.bus)
+    assert directory.service.checks()["database"] != "ok"
+    store.consult = consult  # type: ignore[method-assign]
+    assert await directory.resolve("x@a.test") == [("unknown", [])]
+    assert directory.service.checks()["database"] == "ok"
 
 
 async def test_what_was_remembered_ends_with_the_password(directory: Running) -> None:

@@ -41,7 +41,7 @@ class Authentication:
         self._clock = clock
         self._key = secrets.token_bytes(32)
         self._remembered: OrderedDict[str, tuple[bytes, str, float]] = OrderedDict()
-        self._running: dict[tuple[str, bytes], asyncio.Future[bool]] = {}
+        self._running: dict[tuple[str, str, bytes], asyncio.Future[bool]] = {}
 
     async def authenticate(self, request: AuthenticateRequest) -> AuthenticateReply:
         account = await self._account_if_right(request.login, request.password)
@@ -81,7 +81,7 @@ class Authentication:
         if address is not None:
             account = await self._store.consult(lambda book: book.account(address))
         if account is None or octets is None:
-            await self._verify("", self._hasher.dummy, octets or b"-")
+            await self._verify(login, self._hasher.dummy, octets or b"-")
             return None
         digest = hmac.digest(self._key, octets, "sha256")
         if self._remembers(account, digest):
@@ -93,9 +93,12 @@ class Authentication:
         self._remember(account, digest)
         return account
 
-    async def _verify(self, account: str, hashed: str, octets: bytes) -> bool:
-        """Clients open connections by the handful: the same question asked meanwhile waits for the same answer."""
-        question = hashed, hmac.digest(self._key, octets + account.encode(), "sha256")
+    async def _verify(self, whose: str, hashed: str, octets: bytes) -> bool:
+        """Clients open connections by the handful: the same question asked meanwhile waits for the same answer.
+
+        whose: the account, or the unknown login: were those one question, they would be answered faster together.
+        """
+        question = whose, hashed, hmac.digest(self._key, octets, "sha256")
         running = self._running.get(question)
         if running is None:
             running = asyncio.ensure_future(self._hasher.verify(hashed, octets))

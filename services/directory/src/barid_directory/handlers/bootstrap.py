@@ -19,8 +19,11 @@ from barid_runtime.bus.typed import call
 
 from ..policy.addresses import canonical, canonical_domain
 
-AT_ONCE = 32
-"""Accounts in flight: enough to keep the hashing threads busy, few enough to finish within a request's deadline."""
+AT_ONCE = 8
+"""Accounts in flight: enough to keep the hashing threads busy, few enough that none waits long behind the others."""
+
+PATIENCE = 60.0
+"""Seconds for one account: a first start often shares the machine with everything else that starts."""
 
 
 async def bootstrap(bus: Bus, accounts: Iterable[tuple[str, str]], domains: Iterable[str] = ()) -> list[Account]:
@@ -43,7 +46,8 @@ async def bootstrap(bus: Bus, accounts: Iterable[tuple[str, str]], domains: Iter
     async def make(login: str, password: str) -> Account:
         async with room:
             try:
-                return await call(bus, ACCOUNT_CREATE, AccountCreate(address=login, password=password))
+                request = AccountCreate(address=login, password=password)
+                return await call(bus, ACCOUNT_CREATE, request, timeout=PATIENCE)
             except OperationFailed as problem:
                 if problem.code == "invalid":
                     raise OperationFailed("invalid", f"{login!r}: {problem.text}") from problem
