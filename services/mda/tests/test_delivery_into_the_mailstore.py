@@ -72,11 +72,11 @@ class House:
         account: Account = await self.ask(ACCOUNT_CREATE, AccountCreate(address=address, password="secret"))
         return account
 
-    async def deliver(self, account: Account, subject: str, detail: str | None = None) -> Accepted:
+    async def deliver(self, account: Account, subject: str, detail: str | None = None, *, sender: str = "") -> Accepted:
         mail = Accepted(
             mail_id=new_mail_id(NOW),
             at=int(NOW * 1000),
-            reverse_path="",
+            reverse_path=sender,
             obligations=[
                 Obligation(
                     n=0,
@@ -88,7 +88,7 @@ class House:
                 )
             ],
             size=100,
-            headers=f"Subject: {subject}\r\nMessage-ID: <{subject}@b.test>\r\n\r\n",
+            headers=f"To: {account.address}\r\nSubject: {subject}\r\nMessage-ID: <{subject}@b.test>\r\n\r\n",
             subject=subject,
             message_id=f"<{subject}@b.test>",
             ref=BodyRef(pack="nowhere/000001.pack", offset=0, head=0, size=100),
@@ -171,3 +171,22 @@ async def test_a_deleted_account_ends_as_bounced(house: House) -> None:
             if any(step.what == "bounced" for step in steps):
                 break
             await asyncio.sleep(0.05)
+
+
+async def test_a_vacation_reply_and_a_notice_of_failure_reach_the_sender(house: House) -> None:
+    alice, bob = await house.account("alice@a.test"), await house.account("bob@a.test")
+    text = 'require "vacation"; vacation :subject "Away" "Back on Monday.";'
+    await house.ask(SIEVE_PUT, ScriptPut(account=alice.id, name="main", text=text))
+    await house.deliver(alice, "lunch", sender="bob@a.test")
+    assert [found.mailbox for found in await house.found(bob, "Away")] == ["INBOX"]
+    await house.deliver(alice, "supper", sender="bob@a.test")
+    await house.found(alice, "supper")
+    await house.ask(ACCOUNT_DELETE, AddressName(address="alice@a.test"))
+    notices: list[Found] = []
+    async with asyncio.timeout(20):
+        while not notices:  # the news of the deletion and the mail travel apart
+            await house.deliver(alice, "late", sender="bob@a.test")
+            await asyncio.sleep(0.3)
+            notices = (await house.ask(FIND, FindRequest(account=bob.id, subject="Undelivered"))).found
+    assert notices[0].mailbox == "INBOX"
+    assert len(await house.found(bob, "Away")) == 1
