@@ -4,20 +4,17 @@ import time
 
 import pytest
 
-from barid_protocols.imap import ServerConnection, ServerProfile, State, no
+from barid_protocols.imap import ServerConnection, ServerProfile, State, no, ok
 from barid_protocols.imap.commands.append import AppendAborted, AppendChunk, AppendEnd, AppendStarted
-from barid_protocols.imap.connection import MAX_COMMAND, MAX_COMMAND_BEFORE_LOGIN
 from barid_protocols.imap.framing import MAX_SKIPPED_LINE
+from barid_protocols.imap.intake import MAX_COMMAND, MAX_COMMAND_BEFORE_LOGIN
 
 
 def connection(state: State = State.SELECTED) -> ServerConnection:
     conn = ServerConnection(ServerProfile(tls_active=True))
     if state is not State.NOT_AUTHENTICATED:
-        conn.state = State.NOT_AUTHENTICATED
         conn.receive_data(b"l LOGIN a b\r\n")
         conn.next_event()
-        from barid_protocols.imap import ok
-
         conn.send(ok("in"))
         conn.state = state
     return conn
@@ -30,7 +27,7 @@ def say(conn: ServerConnection, data: bytes) -> bytes:
 
 
 def held(conn: ServerConnection) -> int:
-    return len(conn._buffer) + sum(map(len, conn._assembler._parts))
+    return len(conn._buffer) + conn._intake.held
 
 
 @pytest.mark.parametrize(
@@ -201,3 +198,22 @@ def test_idle_with_an_endless_line() -> None:
     conn.receive_data(b"x" * 20_000)
     assert conn.next_event() is None
     assert conn.closing
+
+
+def test_bye_is_the_last_word() -> None:
+    conn = connection()
+    conn.receive_data(b"t NOOP\r\n")
+    conn.next_event()
+    assert conn.bye("Shutting down") == b"* BYE Shutting down\r\n"
+    assert conn.send(b"* 5 EXISTS\r\n", ok("Done")) == b""
+
+
+def test_literal_minus_refuses_large_messages_that_come_unasked() -> None:
+    conn = ServerConnection(ServerProfile(tls_active=True, literal_plus=False))
+    conn.state = State.AUTHENTICATED
+    assert b"LITERAL-" in conn.capabilities()
+    conn.receive_data(b"t APPEND INBOX {4097+}\r\n" + b"x" * 4097 + b"\r\nu APPEND INBOX {4096+}\r\n")
+    event = conn.next_event()
+    assert isinstance(event, AppendStarted)
+    assert event.tag == b"u"
+    assert conn.data_to_send() == b"t BAD Literal is too big to come unasked\r\n"

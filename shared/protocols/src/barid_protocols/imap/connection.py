@@ -22,33 +22,22 @@ from dataclasses import replace
 from enum import Enum, auto
 from typing import Literal
 
-from barid_protocols.imap import capabilities, codes, responses
+from barid_protocols.imap import capabilities, responses
 from barid_protocols.imap.authentication import SaslExchange
-from barid_protocols.imap.commands import PARSERS, append
-from barid_protocols.imap.commands.append import AppendAborted, AppendChunk, AppendEnd, AppendStarted
+from barid_protocols.imap.commands.append import AppendAborted, AppendChunk, AppendEnd
 from barid_protocols.imap.commands.authenticate import Authenticate, AuthenticateStarted
 from barid_protocols.imap.commands.base import Command
 from barid_protocols.imap.commands.capability import Capability
 from barid_protocols.imap.commands.enable import Enable
 from barid_protocols.imap.commands.idle import Idle, IdleDone
-from barid_protocols.imap.errors import ImapError, LocalProtocolError, SyntaxProblem, UserError
-from barid_protocols.imap.framing import CommandAssembler, InputBuffer, LiteralAsked, Skipped, TooLong, Whole
-from barid_protocols.imap.gate import ServerProfile, completion_of, head, stranger, tag_of
+from barid_protocols.imap.errors import ImapError, LocalProtocolError
+from barid_protocols.imap.framing import InputBuffer
+from barid_protocols.imap.gate import ServerProfile, completion_of
+from barid_protocols.imap.intake import MAX_COMMAND, Ask, HangUp, Intake, MessageAsked, Rejected
 from barid_protocols.imap.responses import Completion, Status
 from barid_protocols.imap.states import State, after
 from barid_protocols.sasl import Credentials
 from barid_protocols.sasl.encoding import MAX_RESPONSE
-
-MAX_COMMAND = 64 * 1024
-"""Text and string literals of one command: a UID set of 8,000 scattered messages fits, more is asked for in two."""
-
-MAX_COMMAND_BEFORE_LOGIN = 16 * 1024
-"""A stranger's command: an AUTHENTICATE with the longest initial response fits."""
-
-MAX_SKIPPED = 256 << 20
-"""A refused non-synchronising literal is read to its end for the sake of the session, up to here; 4 GB are not."""
-
-MAX_SKIPPED_BEFORE_LOGIN = 64 * 1024
 
 MAX_BAD_COMMANDS = 20
 """In a row. No client has a use for more; a password guesser and a confused program have."""
@@ -72,12 +61,9 @@ class _Step(Enum):
     AGAIN = auto()
 
 
-_FIRST_LOOK = 256
-"""Octets looked at to tell TLS and HTTP from IMAP; a longer request line is answered as a bad command."""
-
 _AGAIN: Literal[_Step.AGAIN] = _Step.AGAIN
 _Outcome = Event | Literal[_Step.AGAIN] | None
-_SaslStep = Callable[[SaslExchange], bytes | Credentials]
+_SaslStep = Callable[[], bytes | Credentials]
 
 
 class ServerConnection:
@@ -91,17 +77,15 @@ class ServerConnection:
         """Write what ``data_to_send`` gives, then close."""
         self.close_reason = ""
         self._buffer = InputBuffer()
-        self._assembler = CommandAssembler(self._buffer, MAX_COMMAND_BEFORE_LOGIN, MAX_SKIPPED_BEFORE_LOGIN)
+        self._intake = Intake(self._buffer)
         self._out: list[bytes] = []
         self._mode = _Mode.COMMAND
         self._current: Command | None = None
-        self._refused: tuple[bytes, Completion] | None = None
         self._forced: Completion | None = None
         self._sasl: SaslExchange | None = None
         self._missing = 0
         self._synchronising = False
         self._bad_commands = 0
-        self._heard = False
         self._eof = False
 
     # What the host reads
@@ -174,7 +158,12 @@ class ServerConnection:
         return self.send(responses.untagged_ok(self.profile.greeting, self._capability_code()))
 
     def send(self, *items: bytes | Completion) -> bytes:
-        """Untagged lines as they are, and at most one :class:`Completion`, last. Gives all bytes to write now."""
+        """Untagged lines as they are, and at most one :class:`Completion`, last. Gives all bytes to write now.
+
+        Once the connection is closing nothing more is said: BYE is the last word, also for a command still running.
+        """
+        if self.closing:
+            return self.data_to_send()
         for item in items:
             if isinstance(item, Completion):
                 self._complete(item)
@@ -221,11 +210,11 @@ class ServerConnection:
             completion, self._forced = self._forced, None
         if completion.status is Status.OK:
             completion = self._on_success(command, completion)
+        self._finish(command, completion)
         if completion.status is Status.BAD:
             self._count_bad()
         else:
             self._bad_commands = 0
-        self._finish(command, completion)
 
     def _on_success(self, command: Command, completion: Completion) -> Completion:
         match command.name:
@@ -236,8 +225,7 @@ class ServerConnection:
                 self.enabled.update(command.capabilities)
                 self._out.append(responses.enabled(command.capabilities))
             case b"LOGIN" | b"AUTHENTICATE":
-                self._assembler.limit = MAX_COMMAND
-                self._assembler.skip_limit = MAX_SKIPPED
+                self._intake.widen()
                 if not completion.code:
                     self.state = State.AUTHENTICATED
                     return replace(completion, code=self._capability_code())
@@ -262,116 +250,53 @@ class ServerConnection:
         if self._mode is _Mode.APPEND_ASKED and self._synchronising:
             self._finish(command, completion)
             return
-        self._refused = (command.tag, completion)
         self._current = None
         self._mode = _Mode.COMMAND
-        self._assembler.skip_literal(self._missing)
+        self._intake.refuse_message(Rejected(command.tag, completion), self._missing)
 
     # Commands
 
     def _next_command(self) -> _Outcome:
-        if not self._heard and self._is_stranger():
-            return _AGAIN
-        match self._assembler.next():
+        match self._intake.next(self.state, self.profile):
             case None:
                 return None
-            case Whole(text):
-                self._heard = True
-                return self._parse(text)
-            case LiteralAsked() as asked:
-                self._heard = True
-                return self._literal_asked(asked)
-            case TooLong(text):
-                self._refused = (tag_of(text), responses.bad("Command is too long"))
-            case Skipped.FLOOD:
-                self._hang_up("Too much data", "flood")
-            case Skipped.END:
-                assert self._refused is not None
-                self._reject(*self._refused)
-                self._refused = None
+            case Command() as command:
+                return self._dispatch(command)
+            case MessageAsked(command, synchronising):
+                self._current = command
+                self._mode = _Mode.APPEND_ASKED
+                self._missing = command.size
+                self._synchronising = synchronising
+                return command
+            case Rejected(tag, completion):
+                self._reject(tag, completion)
+            case HangUp(text, reason):
+                self._hang_up(text, reason)
+            case Ask.CONTINUATION:
+                self._out.append(responses.continuation("Ready for the literal"))
+            case Ask.NOTHING:
+                pass
         return _AGAIN
-
-    def _is_stranger(self) -> bool:
-        who = stranger(self._buffer.peek(_FIRST_LOOK))
-        if who is not None:
-            self._hang_up("This is an IMAP server", who)
-        return who is not None
-
-    def _parse(self, text: bytes) -> _Outcome:
-        try:
-            tag, name, cursor = head(text, self.state, self.profile)
-            if name == b"APPEND":
-                raise SyntaxProblem("Expected the message as a literal")
-            return self._dispatch(PARSERS[name](tag, name, cursor))
-        except ImapError as error:
-            self._reject(tag_of(text), completion_of(error))
-            return _AGAIN
 
     def _dispatch(self, command: Command) -> _Outcome:
         if command.enables_condstore and not isinstance(command, Enable):
             self.enabled.add(b"CONDSTORE")
+        self._current = command
         match command:
             case Capability():
                 self._out.append(responses.capability(self.capabilities()))
-                self._bad_commands = 0
-                self._out.append(responses.ok("Done").line(command.tag))
+                self._complete(responses.ok("Done"))
                 return _AGAIN
             case AuthenticateStarted():
-                self._sasl = SaslExchange(command.mechanism, self.profile.mechanisms)
-                self._current = command
-                return self._sasl_outcome(lambda sasl: sasl.start(command.initial))
+                return self._sasl_outcome(lambda: self._start_sasl(command))
             case Idle():
-                self._current = command
                 self._mode = _Mode.IDLE
                 self._out.append(responses.continuation("idling"))
-                return command
-        self._current = command
-        self._mode = _Mode.BUSY
+            case _:
+                self._mode = _Mode.BUSY
         return command
 
-    # Literals
-
-    def _literal_asked(self, asked: LiteralAsked) -> _Outcome:
-        self._heard = True
-        try:
-            started = self._judge(asked)
-        except ImapError as error:
-            tag, completion = tag_of(asked.text), completion_of(error)
-            if asked.synchronising:
-                self._assembler.hand_over()
-                self._reject(tag, completion)
-            else:
-                self._refused = (tag, completion)
-                self._assembler.skip_literal(asked.size)
-            return _AGAIN
-        if started is not None:
-            self._assembler.hand_over()
-            self._current = started
-            self._mode = _Mode.APPEND_ASKED
-            self._missing = asked.size
-            self._synchronising = asked.synchronising
-            return started
-        self._assembler.accept()
-        if asked.synchronising:
-            self._out.append(responses.continuation("Ready for the literal"))
-        return _AGAIN
-
-    def _judge(self, asked: LiteralAsked) -> AppendStarted | None:
-        """None: a string of the command. Raises for a literal that is not wanted."""
-        tag, name, cursor = head(asked.text, self.state, self.profile)
-        if name == b"APPEND":
-            started = append.parse(tag, name, cursor, asked.size)
-            if started is not None:
-                if asked.size > self.profile.append_limit:
-                    raise UserError("Message is too big", codes.TOOBIG)
-                if asked.size == 0:
-                    raise UserError("Message is empty")
-                return started
-        if not (asked.synchronising or self.profile.literal_plus) and asked.size > capabilities.LITERAL_MINUS_MAX:
-            raise SyntaxProblem("Literal is too big to come unasked")
-        if not self._assembler.fits(asked.size):
-            raise SyntaxProblem("Command is too long")
-        return None
+    # The message of an APPEND
 
     def _next_append(self) -> _Outcome:
         if self._missing:
@@ -380,28 +305,28 @@ class ServerConnection:
                 return None
             self._missing -= len(data)
             if b"\0" in data:  # RFC 3501 §9 CHAR8; BINARY (RFC 3516) has a literal of its own
-                self._abort_append("NUL is not allowed in a message")
-                self._assembler.skip_literal(self._missing)
+                self._intake.refuse_message(self._broken_append("NUL is not allowed in a message"), self._missing)
                 return AppendAborted()
             return AppendChunk(data)
         line = self._buffer.line()
-        if line is None and len(self._buffer) <= 2:
+        if line is None and len(self._buffer) <= len(b"\r\n"):
             return None
         if line == b"":
             self._mode = _Mode.BUSY
             return AppendEnd()
-        self._abort_append("Unexpected text after the message")
+        refusal = self._broken_append("Unexpected text after the message")
         if line is None:
-            self._assembler.skip_literal(0)
+            self._intake.refuse_message(refusal, 0)
         else:
-            self._assembler.skip_rest(line)
+            self._intake.refuse_line(refusal, line)
         return AppendAborted()
 
-    def _abort_append(self, text: str) -> None:
+    def _broken_append(self, text: str) -> Rejected:
         assert self._current is not None
-        self._refused = (self._current.tag, responses.bad(text))
+        tag = self._current.tag
         self._current = None
         self._mode = _Mode.COMMAND
+        return Rejected(tag, responses.bad(text))
 
     # Conversations inside of a command
 
@@ -418,7 +343,13 @@ class ServerConnection:
         line = self._short_line()
         if line is None:
             return _AGAIN if self.closing else None
-        return self._sasl_outcome(lambda sasl: sasl.answer(line))
+        sasl = self._sasl
+        assert sasl is not None
+        return self._sasl_outcome(lambda: sasl.answer(line))
+
+    def _start_sasl(self, command: AuthenticateStarted) -> bytes | Credentials:
+        self._sasl = SaslExchange(command.mechanism, self.profile.mechanisms)
+        return self._sasl.start(command.initial)
 
     def _short_line(self) -> bytes | None:
         line = self._buffer.line()
@@ -430,9 +361,8 @@ class ServerConnection:
     def _sasl_outcome(self, step: _SaslStep) -> _Outcome:
         command = self._current
         assert isinstance(command, AuthenticateStarted)
-        assert self._sasl is not None
         try:
-            outcome = step(self._sasl)
+            outcome = step()
         except ImapError as error:
             self._current = self._sasl = None
             self._mode = _Mode.COMMAND

@@ -120,6 +120,11 @@ class CommandAssembler:
         self._tail = b""
         self._line_over = False
 
+    @property
+    def held(self) -> int:
+        """Octets kept of the command so far."""
+        return sum(map(len, self._parts))
+
     def fits(self, size: int) -> bool:
         """Whether a literal of ``size`` keeps the command within its limit."""
         return self._held + size <= self.limit
