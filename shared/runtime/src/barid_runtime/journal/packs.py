@@ -96,7 +96,7 @@ class PackJournal:
         self._listeners.append(listener)
 
     async def append(self, mail: Accepted, body: bytes | Spool) -> BodyRef:
-        """See JournalWriter. 30 µs of CPU for 4 KB at 20 and more at a time, the sync's share included."""
+        """See JournalWriter. 30–40 µs of CPU for 4 KB with 20 to 100 at a time, the sync included; 200 alone."""
         self._check_room()
         small = self._small or self._open()
         if len(mail.mail_id) != _MAIL_ID or not mail.mail_id.isascii():
