@@ -12,7 +12,6 @@ connection is lost, and cost a task and a timer more per request.
 """
 
 import asyncio
-import contextlib
 import random
 import secrets
 from collections.abc import Awaitable, Callable, Coroutine
@@ -99,7 +98,8 @@ class NatsBus:
         self._streams = Streams(self.request)
         self._consumers: list[StreamConsumer] = []
         self._reconnect_callbacks: list[Callable[[], Awaitable[None]]] = []
-        self._tasks: set[asyncio.Task[Any]] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._flushes: set[asyncio.Task[None]] = set()
 
     # --- connection
 
@@ -161,6 +161,8 @@ class NatsBus:
                 reconnected_cb=on_reconnect,
                 closed_cb=on_closed,
                 reconnect_to_server_handler=self._choose_server,
+                # Also how long its close waits for its own reconnecting to end.
+                reconnect_time_wait=RECONNECT_FIRST,  # type: ignore[arg-type] # declared int, slept on
                 max_reconnect_attempts=-1,
                 connect_timeout=CONNECT_TIMEOUT,
                 ping_interval=PING_SECONDS,
@@ -181,7 +183,7 @@ class NatsBus:
         self._away = False
         self._errors.clear()
 
-    def _note(self, error: Exception) -> None:
+    def _note(self, error: BaseException) -> None:
         """While connecting, a line each attempt would be noise: the loss is logged once, in `_lost`."""
         self._last_error = str(error) or type(error).__name__
         if len(self._errors) < ERRORS_MOST:
@@ -203,6 +205,18 @@ class NatsBus:
         if not self._closing:
             log.warning("bus lost", error=self._last_error)
         self._fail_waiting("the bus went away")
+        for flush in self._flushes:
+            flush.cancel()
+
+    async def flush(self) -> None:
+        """Until the server has read all that we wrote, or the connection is lost: then nobody waits for a PONG."""
+        if self._client is not None and self.connected:
+            task = self._spawn(flushed(self._client))
+            self._flushes.add(task)
+            await asyncio.wait((task,))
+            self._flushes.discard(task)
+            if not task.cancelled() and (error := task.exception()) is not None:
+                self._note(error)
 
     def _fail_waiting(self, why: str) -> None:
         for future in self._waiting.values():
@@ -263,9 +277,7 @@ class NatsBus:
             await consumer.release()
         self._closing = True
         if self._client is not None:
-            if self.connected:
-                with contextlib.suppress(NatsError, OSError):
-                    await flushed(self._client)
+            await self.flush()
             await _close(self._client)
         self._away = True
         self._fail_waiting("the bus was closed")
@@ -355,7 +367,7 @@ class NatsBus:
             await subscription.attach(self._client)
             if self.connected:
                 # A server that has not read the SUB yet answers `no responders` to whoever asks us now.
-                await flushed(self._client)
+                await self.flush()
         except NatsError as error:
             # The next connection takes it along.
             log.warning("subscribed while the bus is away", error=str(error))

@@ -30,6 +30,8 @@ class Link(Protocol):
     @property
     def connected(self) -> bool: ...
 
+    async def flush(self) -> None: ...
+
     def forget(self, subscription: "Listening") -> None: ...
 
     async def send(
@@ -65,10 +67,11 @@ class Listening:
             return
         try:
             async with asyncio.timeout(DRAIN_SECONDS):
-                # As its own drain does, but that lets go of what the server sends between its PONG and our UNSUB.
-                await inner._conn._send_unsubscribe(inner._id)
-                await flushed(inner._conn)
-                await inner._pending_queue.join()
+                if self._bus.connected:
+                    # As its own drain does, but that lets go of what the server sends between its PONG and our UNSUB.
+                    await inner._conn._send_unsubscribe(inner._id)
+                    await self._bus.flush()
+                    await inner._pending_queue.join()
                 await inner.unsubscribe()
         except (NatsError, OSError, TimeoutError):
             # The connection is gone, and what it had not delivered with it.
