@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 @pytest.fixture(scope="session")
 def nats_url() -> Iterator[str]:
     """A real nats-server with JetStream on a port of its own, for the whole session. No log-in is asked."""
-    from barid_runtime.bus.embedded import find_program
+    from barid_runtime.bus.embedded import die_with_parent, find_program
 
     with tempfile.TemporaryDirectory(prefix="barid-nats-") as folder:
         config = Path(folder) / "nats.conf"
@@ -30,7 +30,9 @@ def nats_url() -> Iterator[str]:
             f'host: 127.0.0.1\nport: -1\nports_file_dir: "{folder}"\nmax_payload: 8388608\n'
             f'log_file: "{folder}/nats.log"\njetstream {{ store_dir: "{folder}/store" }}\n'
         )
-        process = subprocess.Popen([find_program(), "-c", str(config)], start_new_session=True)
+        process = subprocess.Popen(
+            [find_program(), "-c", str(config)], start_new_session=True, preexec_fn=die_with_parent()
+        )
         try:
             yield _first_url(Path(folder) / f"nats-server_{process.pid}.ports")
         finally:

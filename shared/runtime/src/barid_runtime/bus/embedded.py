@@ -104,7 +104,7 @@ class EmbeddedNats:
             pass_fds=(self._lock,),
             # Its own session: Ctrl-C in a terminal is for us, who stop it last.
             start_new_session=True,
-            preexec_fn=_die_with_parent() if self._die_with_parent else None,
+            preexec_fn=die_with_parent() if self._die_with_parent else None,
         )
         try:
             async with asyncio.timeout(START_SECONDS):
@@ -219,8 +219,8 @@ def _write_private(path: Path, text: str) -> None:
         file.write(text)
 
 
-def _die_with_parent() -> Callable[[], None] | None:
-    """For preexec_fn: ask the kernel to end the child when the thread that started it ends (Linux only)."""
+def die_with_parent() -> Callable[[], None] | None:
+    """For the preexec_fn of a child: ask the kernel to end the child when the thread that started it ends (Linux only)."""
     if not sys.platform.startswith("linux"):
         return None
     libc = ctypes.CDLL(None)

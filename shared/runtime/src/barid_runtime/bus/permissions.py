@@ -35,7 +35,8 @@ _ASK_DIRECTORY = ("mail.v1.directory.authenticate", "mail.v1.directory.resolve",
 
 PERMISSIONS: dict[str, Permissions] = {
     "directory": Permissions(
-        publish=("mail.v1.directory.changed",),
+        # It asks itself, as everybody does, when it sets up the first domains and accounts.
+        publish=("mail.v1.directory.>",),
         subscribe=("mail.v1.directory.>",),
     ),
     "smtp_ingress": Permissions(
@@ -47,6 +48,8 @@ PERMISSIONS: dict[str, Permissions] = {
             *_ASK_DIRECTORY,
             "mail.v1.mailstore.settle",
             "mail.v1.mailstore.attempt",
+            "mail.v1.mailstore.missing",
+            "mail.v1.mailstore.mailbox.status",
             "mail.v1.mailstore.missing",
             "mail.v1.mailstore.mailbox.status",
             "mail.v1.mailstore.sieve.active",
