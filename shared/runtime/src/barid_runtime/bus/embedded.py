@@ -220,7 +220,7 @@ def _write_private(path: Path, text: str) -> None:
 
 
 def die_with_parent() -> Callable[[], None] | None:
-    """For the preexec_fn of a child: ask the kernel to end the child when the thread that started it ends (Linux only)."""
+    """For the preexec_fn of a child: the kernel ends it when the thread that started it ends (Linux only)."""
     if not sys.platform.startswith("linux"):
         return None
     libc = ctypes.CDLL(None)
