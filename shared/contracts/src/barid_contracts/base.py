@@ -7,7 +7,10 @@ from pydantic import BaseModel, ConfigDict, StringConstraints
 
 
 class Message(BaseModel):
-    """What all contracts share: immutable, and deaf to fields of a newer sender."""
+    """What all contracts share: immutable, and deaf to fields of a newer sender.
+
+    On hot paths an empty list is `Field(default_factory=list)`: a default `[]` is deep-copied in Python, 3 µs each.
+    """
 
     model_config = ConfigDict(frozen=True, extra="ignore", ser_json_bytes="base64", val_json_bytes="base64")
 

@@ -2,6 +2,8 @@
 
 from typing import Literal
 
+from pydantic import Field
+
 from .base import Event, Latin1, MailId, Message
 
 
@@ -46,7 +48,7 @@ class Accepted(Message):
     mail_id: MailId
     at: int
     reverse_path: str
-    obligations: list[Obligation] = []
+    obligations: list[Obligation] = Field(default_factory=list)
     trace: Latin1 = ""
     size: int
     headers: Latin1 = ""
@@ -61,7 +63,7 @@ class Accepted(Message):
     parent: str | None = None
     origin: str = ""
     smtputf8: bool = False
-    verdicts: dict[str, str] = {}
+    verdicts: dict[str, str] = Field(default_factory=dict)
     ref: BodyRef | None = None
 
 

@@ -2,6 +2,8 @@
 
 from typing import Literal
 
+from pydantic import Field
+
 from .base import Empty, MailId, Message, Operation
 from .mail import AcceptedBatch, Key
 
@@ -10,7 +12,7 @@ class Filing(Message):
     """A copy in one mailbox. flags: system flags with their backslash, and keywords."""
 
     mailbox: str
-    flags: list[str] = []
+    flags: list[str] = Field(default_factory=list)
     create: bool = False
 
 
@@ -51,12 +53,12 @@ class Settlement(Message):
     account: str
     outcome: Literal["filed", "discarded", "held", "bounced"]
     delivered_to: str = ""
-    filings: list[Filing] = []
-    children: list[Child] = []
+    filings: list[Filing] = Field(default_factory=list)
+    children: list[Child] = Field(default_factory=list)
     vacation: VacationMemory | None = None
     script: str = ""
     reason: str = ""
-    rules: list[str] = []
+    rules: list[str] = Field(default_factory=list)
 
 
 class SettleRequest(Message):
