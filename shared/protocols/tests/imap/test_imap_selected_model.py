@@ -11,9 +11,10 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
+from barid_protocols.imap.changes import Changes, Columns
 from barid_protocols.imap.commands.store import Store, StoreAction
 from barid_protocols.imap.flags import FlagSet, FlagTable
-from barid_protocols.imap.selected import Changes, Columns, SelectedMailbox
+from barid_protocols.imap.selected import SelectedMailbox
 from barid_protocols.imap.sequence import SequenceSet
 
 FETCH = re.compile(rb"\* (\d+) FETCH \((?:UID (\d+) ?)?(?:FLAGS \(([^)]*)\) ?)?(?:MODSEQ \((\d+)\))?\)")

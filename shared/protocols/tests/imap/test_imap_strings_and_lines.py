@@ -11,7 +11,7 @@ from barid_protocols.imap.dates import format_date_time, format_epoch, parse_dat
 from barid_protocols.imap.errors import SyntaxProblem, UserError
 from barid_protocols.imap.fetch import Attribute, BodySection, Load, label, load_of, parse_items, sets_seen
 from barid_protocols.imap.fetch_responses import fetch_line, flags_lines, section_part
-from barid_protocols.imap.flags import ANSWERED, SEEN, FlagTable, format_flags, parse_flags
+from barid_protocols.imap.flags import ANSWERED, SEEN, FlagTable, format_flags, is_keyword, parse_flags
 from barid_protocols.imap.grammar import Cursor
 
 
@@ -99,6 +99,8 @@ def test_flags() -> None:
     assert flags.mask == SEEN | ANSWERED
     assert flags.keywords == {"$Forwarded", "Work"}
     assert bytes(flags) == rb"(\Seen \Answered $Forwarded Work)"
+    assert is_keyword("$Work")
+    assert not any(map(is_keyword, ["", "a b", "ü", "a)", r"\Seen", "x" * 65, "a\r\n"]))
     with pytest.raises(UserError):
         parse_flags([b"x" * 65])
     with pytest.raises(UserError):

@@ -3,10 +3,11 @@
 Start at :mod:`.connection`; :mod:`.selected` is what a session told of its mailbox; one file a command in ``commands``.
 """
 
+from barid_protocols.imap.changes import Changes, Columns
 from barid_protocols.imap.connection import Event, ServerConnection
 from barid_protocols.imap.gate import ServerProfile
 from barid_protocols.imap.responses import Completion, bad, no, ok
-from barid_protocols.imap.selected import Changes, Columns, SelectedMailbox
+from barid_protocols.imap.selected import SelectedMailbox
 from barid_protocols.imap.states import State, allows_expunge
 
 __all__ = [

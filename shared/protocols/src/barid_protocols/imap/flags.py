@@ -72,6 +72,14 @@ class FlagSet:
 NO_FLAGS = FlagSet()
 
 
+def is_keyword(name: str) -> bool:
+    """Whether ``name`` may be stored as a keyword: an atom of ASCII. Ask before storing one that came from elsewhere.
+
+    A name that is none would break the lines that it is written into.
+    """
+    return len(name) <= MAX_KEYWORD_LENGTH and name.isascii() and _KEYWORD.fullmatch(name.encode()) is not None
+
+
 def canonical_keyword(name: str) -> str:
     """The one spelling of a registered keyword; others stay as they are."""
     return _REGISTERED.get(name.upper(), name)

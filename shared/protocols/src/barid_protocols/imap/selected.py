@@ -12,8 +12,7 @@ only moves when a line is written. Invariants:
    (RFC 7162 §3.2.5: else a client that resynchronised from there would keep the message for ever).
 4. A change is applied once, by its MODSEQ: news that arrive both with the reply to a STORE and by the view are no news.
 
-A row is ``(uid, code, modseq)``; ``code`` comes from the :class:`.FlagTable` that view and sessions share, so that the
-flags of an event are looked at once, not once a session.
+Price: 16 octets a message and session, and 5 µs to take in and announce a new message.
 """
 
 from __future__ import annotations
@@ -21,52 +20,18 @@ from __future__ import annotations
 from array import array
 from bisect import bisect_left
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from itertools import compress
 
 from barid_protocols.imap import codes as response_codes
 from barid_protocols.imap import responses
+from barid_protocols.imap.changes import Changes, Columns, Row, Slices
 from barid_protocols.imap.commands.store import Store
 from barid_protocols.imap.fetch_responses import fetch_line, flags_lines, flags_part, modseq_part, uid_part
 from barid_protocols.imap.flags import SEEN, FlagTable
 from barid_protocols.imap.sequence import SequenceSet
 
-Row = tuple[int, int, int]
-"""(uid, code of the flags, modseq)."""
-
-Slices = Sequence[tuple[int, int]]
-"""Index ranges (start, stop) into ``uids``, ascending, apart from each other."""
-
 _FEW_RUNS = 8
 """Up to here entries are cut out of the arrays one run at a time; a cut moves all that follows."""
-
-
-@dataclass(frozen=True, slots=True)
-class Columns:
-    """All messages of a mailbox by ascending UID: ``array('I')``, ``array('I')``, ``array('Q')`` of one length."""
-
-    uids: array[int]
-    codes: array[int]
-    modseqs: array[int]
-
-    @classmethod
-    def of(cls, rows: Iterable[Row]) -> Columns:
-        columns = cls(array("I"), array("I"), array("Q"))
-        for uid, code, modseq in rows:
-            columns.uids.append(uid)
-            columns.codes.append(code)
-            columns.modseqs.append(modseq)
-        return columns
-
-
-@dataclass(frozen=True, slots=True)
-class Changes:
-    """What happened between two states of a mailbox; ``added`` ascends by UID; ``highest_modseq`` the later one's."""
-
-    highest_modseq: int
-    added: Sequence[Row] = ()
-    changed: Sequence[Row] = ()
-    expunged: Sequence[int] = ()
 
 
 class SelectedMailbox:

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
 
+from barid_protocols.imap.changes import Slices
 from barid_protocols.imap.search import (
     All,
     And,
@@ -25,7 +26,7 @@ from barid_protocols.imap.search import (
     needs,
     uses_modseq,
 )
-from barid_protocols.imap.selected import SelectedMailbox, Slices
+from barid_protocols.imap.selected import SelectedMailbox
 from barid_protocols.imap.sequence import SequenceSet
 
 
