@@ -79,5 +79,6 @@ def test_star_beyond_the_last_uid_names_the_last_message() -> None:
 
 def test_an_empty_mailbox_has_no_uids_and_no_numbers() -> None:
     assert SequenceSet.parse(b"1:*").slices_of_uids(array("I")) == []
+    assert SequenceSet.parse(b"1:*").slices_of_numbers(0) == []
     with pytest.raises(SyntaxProblem):
-        SequenceSet.parse(b"*").slices_of_numbers(0)
+        SequenceSet.parse(b"1").slices_of_numbers(0)

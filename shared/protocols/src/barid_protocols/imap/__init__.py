@@ -5,7 +5,7 @@ Start at :mod:`.connection`; :mod:`.selected` is what a session told of its mail
 
 from barid_protocols.imap.changes import Changes, Columns
 from barid_protocols.imap.connection import Event, ServerConnection
-from barid_protocols.imap.gate import ServerProfile
+from barid_protocols.imap.gate import ServerProfile, completion_of
 from barid_protocols.imap.responses import Completion, bad, no, ok
 from barid_protocols.imap.selected import SelectedMailbox
 from barid_protocols.imap.states import State, allows_expunge
@@ -21,6 +21,7 @@ __all__ = [
     "State",
     "allows_expunge",
     "bad",
+    "completion_of",
     "no",
     "ok",
 ]

@@ -6,6 +6,7 @@ Invariant: CR, LF, NUL and 8-bit bytes never leave here outside of a literal, wh
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 _ASTRING = re.compile(rb"[^\x00-\x20\x7f-\xff(){%*\"\\]+")
 _NOT_QUOTABLE = re.compile(rb"[^\x20-\x7e]")
@@ -46,6 +47,7 @@ def astring(value: bytes) -> bytes:
     return string(value)
 
 
+@lru_cache(maxsize=512)
 def text(value: str) -> bytes:
     """``resp-text``: printable ASCII, never empty, never starting with ``[`` (which would begin a code)."""
     safe = _UNSAFE_TEXT.sub("?", value).encode("ascii")

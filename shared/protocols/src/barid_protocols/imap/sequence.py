@@ -97,14 +97,15 @@ class SequenceSet:
         """Index ranges for message sequence numbers in a mailbox of ``count`` messages.
 
         Raises SyntaxProblem when a number is beyond the last message: the client's picture is wrong, and to say so
-        helps it more than silence (RFC 9051 §2.3.1.2 and §9 ``seq-number`` make it an error).
+        helps it more than silence (RFC 9051 §9 ``seq-number`` makes it an error). ``1:*`` in an empty mailbox is what
+        simple clients send first of all: it names nothing.
         """
         slices = []
         for low, high in self.resolve(count):
             if high > count:
                 raise SyntaxProblem("There is no message with that sequence number")
             slices.append((low - 1, high))
-        if not slices:
+        if not slices and any(high != STAR for _, high in self.ranges):
             raise SyntaxProblem("The mailbox is empty")
         return slices
 
