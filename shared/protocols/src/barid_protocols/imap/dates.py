@@ -71,7 +71,7 @@ def format_date_time(value: datetime) -> bytes:
 
 
 def format_epoch(seconds: int) -> bytes:
-    """A quoted ``date-time`` in UTC from whole seconds since 1970: 0.6 µs, where a datetime costs 2 µs."""
+    """A quoted ``date-time`` in UTC from whole seconds since 1970: 0.8 µs, by way of a datetime 2.1 µs."""
     days, rest = divmod(seconds, _DAY)
     hour, rest = divmod(rest, 3600)
     minute, second = divmod(rest, 60)

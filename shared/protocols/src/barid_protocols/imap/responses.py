@@ -206,7 +206,6 @@ def search(numbers: array[int] | Sequence[int], modseq: int | None = None) -> by
     if not numbers:
         return b"* SEARCH\r\n"
     tail = b"" if modseq is None else b" (MODSEQ %d)" % modseq
-    # str.join over repr digits is three times as fast as formatting each number into bytes.
     return b"* SEARCH %b%b\r\n" % (" ".join(map(str, numbers)).encode("ascii"), tail)
 
 

@@ -12,7 +12,7 @@ only moves when a line is written. Invariants:
    (RFC 7162 §3.2.5: else a client that resynchronised from there would keep the message for ever).
 4. A change is applied once, by its MODSEQ: news that arrive both with the reply to a STORE and by the view are no news.
 
-Price: 16 octets a message and session, and 5 µs to take in and announce a new message.
+Price: 16 octets a message and session; 5 to 10 µs to take in and announce a new message, 3 µs a change of flags.
 """
 
 from __future__ import annotations
@@ -296,7 +296,7 @@ class SelectedMailbox:
         return b"".join(lines)
 
     def fetch_flags(self, slices: Slices, *, uid: bool, modseq: bool = False, changedsince: int | None = None) -> bytes:
-        """The whole answer to a FETCH of FLAGS (and UID, MODSEQ): 10,000 messages in 5 ms.
+        """The whole answer to a FETCH of FLAGS (and UID, MODSEQ): 10,000 messages in 3 to 7 ms.
 
         Once CONDSTORE is enabled MODSEQ stands beside FLAGS unasked (RFC 7162 §3.1: in *all* FETCH responses).
         """

@@ -1,7 +1,7 @@
 """SEARCH over what a session knows by itself: UIDs, numbers, flags, MODSEQ. Most searches of clients ask no more.
 
 A key that looks at flags alone is decided once for each combination of flags in the mailbox, not once a message:
-``SEARCH UNSEEN`` over 10,000 messages takes 0.3 ms that way, and 6 ms by testing rows.
+``SEARCH UNSEEN`` over 10,000 messages takes 1.2 ms that way, and about 9 ms by testing rows.
 """
 
 from __future__ import annotations

@@ -126,7 +126,7 @@ class SequenceSet:
 
 
 def format_numbers(numbers: Iterable[int]) -> bytes:
-    """``1:4,7`` for sorted numbers without repeats, 0.1 µs each: the form of COPYUID and MODIFIED."""
+    """``1:4,7`` for sorted numbers without repeats, 0.2 µs each: the form of COPYUID and MODIFIED."""
     return b",".join([b"%d" % low if low == high else b"%d:%d" % (low, high) for low, high in _runs(numbers)])
 
 
