@@ -21,9 +21,12 @@ from barid_runtime.database.migrations import migrate
 from barid_runtime.database.sqlite import open_database
 from barid_runtime.ids import new_mail_id
 
-MESSAGES = 10_000
+MESSAGES = 5_000
 ACCOUNTS = 100
 CONCURRENT = 4
+
+REPETITIONS = 5
+"""The best of them counts: what others do on the machine only adds."""
 
 
 def requests(batch: int, recipients: int) -> list[bytes]:
@@ -67,7 +70,8 @@ def requests(batch: int, recipients: int) -> list[bytes]:
     return made
 
 
-async def main(batch: int, recipients: int) -> None:
+async def measure(batch: int, recipients: int) -> tuple[float, float, int]:
+    """CPU µs a message, copies a second, events."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "mailstore.db"
         await migrate(path, "barid_mailstore.adapters.migrations")
@@ -87,12 +91,16 @@ async def main(batch: int, recipients: int) -> None:
         cpu, wall = time.process_time(), time.perf_counter()
         await asyncio.gather(*[settle() for _ in range(CONCURRENT)])
         cpu, wall = time.process_time() - cpu, time.perf_counter() - wall
-        copies = MESSAGES * recipients
-        print(  # noqa: T201
-            f"batch {batch}, {recipients} recipients: {cpu / MESSAGES * 1e6:.0f} µs CPU a message,"
-            f" {cpu / copies * 1e6:.0f} a copy; {copies / wall:.0f} copies/s; {events} events"
-        )
         await database.close()
+        return cpu / MESSAGES * 1e6, MESSAGES * recipients / wall, events
+
+
+async def main(batch: int, recipients: int) -> None:
+    price, rate, events = min([await measure(batch, recipients) for _ in range(REPETITIONS)])
+    print(  # noqa: T201
+        f"batch {batch}, {recipients} recipients: {price:.0f} µs CPU a message, {price / recipients:.0f} a copy;"
+        f" {rate:.0f} copies/s; {events} events"
+    )
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ from barid_contracts import settle, store
 from barid_contracts.mail import Key
 from barid_mailstore.handlers.service import Mailstore
 from barid_mailstore.settings import Settings
+from barid_runtime.database.port import DatabaseFull
 
 from .desk import Desk, filed, make_mail, new_mailstore, uids, wide
 
@@ -202,3 +203,32 @@ async def test_lines_can_not_be_forged_by_an_address(desk: Desk) -> None:
     (row,) = (await desk.ask(store.SUMMARIES, request)).rows
     assert row.prefix.startswith("Return-Path: <aX-Evil: yes>\r\nDelivered-To: ")
     assert "jörg@here.test".encode().decode("latin-1") in row.prefix
+
+
+async def test_a_full_disk_is_unavailable_and_then_it_works(desk: Desk, mailstore: Mailstore) -> None:
+    mail = make_mail("bob")
+    await desk.box("bob")
+    assert mailstore.doors is not None
+    index = mailstore.doors.store.settling._index  # type: ignore[attr-defined]
+    database = index._database
+
+    class Full:
+        async def write(self, work: object) -> None:
+            raise DatabaseFull("no space left")
+
+    index._database = Full()
+    assert await desk.refused(desk.settle([mail], [filed(mail)])) == "unavailable"
+    index._database = database
+    assert await desk.settle([mail], [filed(mail)]) == ["done"]
+
+
+async def test_readers_are_told_of_a_start(desk: Desk, mailstore: Mailstore, settings: Settings) -> None:
+    await mailstore.drain()
+    await desk.listen()
+    again = new_mailstore(settings)
+    await again.start()
+    try:
+        await desk.until(lambda: desk.events)
+        assert desk.events[0].account == ""
+    finally:
+        await again.drain()

@@ -281,6 +281,10 @@ class AccountChanged(Message):
 
 ACCOUNT_CHANGED = Event("mail.v1.changed.{account}", AccountChanged)
 
+EVERY_ACCOUNT = "all"
+"""In place of the account in the subject, with `account` empty: the mailstore has just started, and the last event
+before that may be missing. Whoever keeps views compares their MODSEQs."""
+
 
 class FindRequest(Message):
     """The newest messages of an account by substring, case folded: what test suites wait for. since: INTERNALDATE in

@@ -36,6 +36,9 @@ OPEN_EVERY = 10
 PATIENCE = 600.0
 """Seconds that a mail may stand in line while delivery is at work."""
 
+RETRY_SECONDS = 3.0
+"""After a round that failed: at a start of everything, the relay may answer a little later than we do."""
+
 MOST_KEYS = 2_000
 """Keys of one question: 100 KB."""
 
@@ -83,19 +86,21 @@ class Reconciler:
         await self._clock.sleep(self._settings.reconcile_grace_at_start)
         while True:
             self._wake.clear()
+            pause = RETRY_SECONDS
             try:
                 await self.round()
                 self.problem = "ok"
+                pause = self._settings.reconcile_seconds
             except (BusError, DatabaseError, JournalError, OSError) as error:
                 self.problem = f"{type(error).__name__}: {error}"
                 log.warning("reconciling failed", reason=self.problem)
             except Exception:
                 # It must never stop looking: it is what makes losses good.
                 log.exception("reconciling failed")
-            await self._rest()
+            await self._rest(pause)
 
-    async def _rest(self) -> None:
-        sleeping = asyncio.ensure_future(self._clock.sleep(self._settings.reconcile_seconds))
+    async def _rest(self, seconds: float) -> None:
+        sleeping = asyncio.ensure_future(self._clock.sleep(seconds))
         waking = asyncio.ensure_future(self._wake.wait())
         try:
             await asyncio.wait((sleeping, waking), return_when=asyncio.FIRST_COMPLETED)

@@ -13,8 +13,6 @@ from barid_contracts.settle import (
     ScriptName,
     ScriptPut,
 )
-from barid_protocols.sieve.errors import SieveError
-from barid_protocols.sieve.program import compile_script
 
 from ..ports.errors import Invalid
 from ..ports.store import Store
@@ -38,6 +36,10 @@ class ScriptHandlers:
         return await self._scripts.active(request.account)
 
     async def put(self, request: ScriptPut) -> Empty:
+        # Imported late: the engine is 70 ms of a start, and only whoever changes a script needs it.
+        from barid_protocols.sieve.errors import SieveError
+        from barid_protocols.sieve.program import compile_script
+
         try:
             compile_script(request.text)
         except SieveError as error:

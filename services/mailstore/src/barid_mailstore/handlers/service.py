@@ -57,6 +57,7 @@ class Mailstore:
             limits,
         ):
             await handlers.serve(serving)
+        await teller.started()
         sweeper.start()
         self.reconciler = Reconciler(store, doors.packs, bus, clock, self._meters, self._settings)
         self.reconciler.start()

@@ -3,7 +3,13 @@
 from collections.abc import Callable
 from typing import TypeVar
 
-from barid_contracts.store import ACCOUNT_CHANGED, OVER_QUOTA_CHANGED, OverQuota
+from barid_contracts.store import (
+    ACCOUNT_CHANGED,
+    EVERY_ACCOUNT,
+    OVER_QUOTA_CHANGED,
+    AccountChanged,
+    OverQuota,
+)
 from barid_runtime.bus.port import Bus
 from barid_runtime.bus.typed import announce
 
@@ -32,6 +38,10 @@ class Teller:
         self._learn_limits = learn_limits
         self._notify_outbox = notify_outbox
         self._notify_sweeper = notify_sweeper
+
+    async def started(self) -> None:
+        """A process before us may have died between a commit and its event: readers check what they have."""
+        await announce(self._bus, ACCOUNT_CHANGED, AccountChanged(account=""), account=EVERY_ACCOUNT)
 
     async def tell(self, commit: Commit[T]) -> T:
         """Returns the commit's result."""

@@ -99,7 +99,8 @@ def _rename_row(unit: Unit, account: AccountRow, mailbox: MailboxRow, name: str)
     account.mailboxes[name] = mailbox
 
 
-def _make_superiors(unit: Unit, account: AccountRow, name: str) -> None:
+def make_superiors(unit: Unit, account: AccountRow, name: str) -> None:
+    """RFC 3501 §6.3.3."""
     for superior in parents(name):
         if superior not in account.mailboxes:
             unit.create_mailbox(account, superior)
@@ -176,7 +177,7 @@ class SqliteMailboxes:
                 raise Invalid("Too many mailboxes")
             if existing is not None:
                 _remove(unit, owner, existing)
-            _make_superiors(unit, owner, stored)
+            make_superiors(unit, owner, stored)
             mailbox = unit.create_mailbox(owner, stored, special_use)
             subscribed = unit.cursor.one(
                 "SELECT 1 FROM subscription WHERE account = ? AND name = ?", (owner.id, stored)
@@ -216,7 +217,7 @@ class SqliteMailboxes:
             if new in owner.mailboxes:
                 raise Conflict("Mailbox exists")
             if old == INBOX:
-                _make_superiors(unit, owner, new)
+                make_superiors(unit, owner, new)
                 _empty_inbox_into(unit, owner, new)
                 return
             if inferior_names(old, [new]):
@@ -227,7 +228,7 @@ class SqliteMailboxes:
                 if target in owner.mailboxes:
                     raise Conflict("Mailbox exists")
             unit.account_delta(owner).names = True
-            _make_superiors(unit, owner, new)
+            make_superiors(unit, owner, new)
             for each in [old, *inferiors]:
                 _rename_row(unit, owner, owner.mailboxes[each], renamed(each, old, new))
 

@@ -18,6 +18,7 @@ from ...ports.commits import Commit
 from ...ports.errors import Invalid
 from .bodies import INSERT_BODY, INSERT_MESSAGE, body_values
 from .index import Index
+from .mailboxes import MOST_MAILBOXES, make_superiors
 from .rows import AccountRow, MailboxRow
 from .unit import Unit
 
@@ -189,6 +190,10 @@ class _Settling:
         existing = account.mailboxes.get(name)
         if existing is not None:
             return existing
+        if len(account.mailboxes) >= MOST_MAILBOXES:
+            # Plus-addresses may be made up by anybody.
+            return None
+        make_superiors(self.unit, account, name)
         mailbox = self.unit.create_mailbox(account, name)
         self.unit.subscribe(account, name)
         return mailbox
@@ -226,6 +231,7 @@ class _Settling:
         if known is not None and known[0] > self.now_ms:
             return []
         self.unit.dirty = True
+        cursor.execute("DELETE FROM vacation WHERE account = ? AND until <= ?", (account.id, self.now_ms))
         cursor.execute(
             "INSERT OR REPLACE INTO vacation VALUES (?, ?, ?, ?)",
             (account.id, memory.handle, memory.sender, memory.until),

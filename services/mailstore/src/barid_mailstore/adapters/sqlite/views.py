@@ -167,23 +167,29 @@ class SqliteViews:
         wanted = Wanted(request.subject, request.sender, request.message_id)
         limit = max(1, min(request.limit, 1000))
 
+        boxes = await self._index.read(lambda cursor: _boxes(cursor, request))
+
         def work(cursor: Cursor) -> FindReply:
-            conditions, parameters = "", [request.account]
-            if request.mailbox is not None:
-                conditions = " AND m.name = ?"
-                parameters.append(known_name(request.mailbox))
-            boxes = cursor.all(
-                "SELECT m.id, m.name FROM mailbox m JOIN account a ON a.id = m.account"  # noqa: S608
-                f" WHERE a.uuid = ? AND m.messages > 0{conditions}",
-                parameters,
-            )
             found: list[tuple[int, Found]] = []
-            for mailbox_id, name in boxes:
+            for mailbox_id, name, _ in boxes:
                 found += _found_in(cursor, mailbox_id, name, wanted, request.since, limit)
             found.sort(key=lambda item: item[0], reverse=True)
             return FindReply(found=[item for _, item in found[:limit]])
 
-        return await self._index.read(work)
+        return await self._index.read(work, heavy=sum(messages for _, _, messages in boxes) > HEAVY_ROWS)
+
+
+def _boxes(cursor: Cursor, request: FindRequest) -> list[Row]:
+    """(id, name, messages) of those to look at."""
+    conditions, parameters = "", [request.account]
+    if request.mailbox is not None:
+        conditions = " AND m.name = ?"
+        parameters.append(known_name(request.mailbox))
+    return cursor.all(
+        "SELECT m.id, m.name, m.messages FROM mailbox m JOIN account a ON a.id = m.account"  # noqa: S608
+        f" WHERE a.uuid = ? AND m.messages > 0{conditions}",
+        parameters,
+    )
 
 
 _FROM = re.compile(r"^from:((?:.*\r?\n)(?:[ \t].*\r?\n)*)", re.IGNORECASE | re.MULTILINE)
