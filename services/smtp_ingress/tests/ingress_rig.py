@@ -204,6 +204,15 @@ class Rig:
 
         await answer(self.bus, OVER_QUOTA_LIST, over, queue="mailstore")
 
+    def transports(self) -> list[Any]:
+        assert self.ingress is not None
+        return list(self.ingress._open())
+
+    def open_connections(self) -> int:
+        """As the limits count them."""
+        assert self.ingress is not None
+        return self.ingress._desk.connections.total
+
     async def heard_quota(self, account: str, over: bool) -> None:
         """Until the ingress has heard."""
         assert self.ingress is not None

@@ -17,7 +17,17 @@ from typing import Any
 
 from aiosmtpd.smtp import SMTP, Session
 
-from barid_protocols.smtp import Answer, Closed, Decision, LocalError, Reply, ServerConnection, State
+from barid_protocols.smtp import (
+    Answer,
+    Closed,
+    CloseReason,
+    Decision,
+    LocalError,
+    Reply,
+    ServerConnection,
+    StartTls,
+    State,
+)
 from barid_protocols.smtp.replies import CLOSING_DOWN, TRY_LATER
 from barid_runtime.logging import get_logger
 
@@ -26,6 +36,7 @@ from ..policy.networks import is_loopback
 from ..ports import Conversation, Conversations, Door
 
 _AT_ONCE = (Reply, list, tuple)
+_AGREED = (CloseReason.QUIT, CloseReason.EOF, CloseReason.DRAINED)
 
 log = get_logger("smtp_ingress.transport")
 
@@ -53,35 +64,36 @@ class SmtpTransport(SMTP):
         self._busy: asyncio.Task[None] | None = None
         self._paused = False
         self._blocked = False
-        self._encrypted = False
+        self._encrypted = door.implicit_tls
         self._closing_since: float | None = None
         self._lost = False
-        # For the sweep: whether anything was read since the last one, and times of the last octet, command and 354.
-        self._read = False
-        self._read_at = self._command_at = self._message_at = 0.0
-        self._in_data = False
+        # For the sweep: what has happened since the last one (a flag costs less than a look at the clock), when it last
+        # happened, and when the message that arrives was first seen.
+        self._read = self._answered = False
+        self._read_at = self._answered_at = 0.0
+        self._message_at: float | None = None
+        self._message_octets = 0
 
     # asyncio.Protocol
 
-    def connection_made(self, transport: Any) -> None:
-        self.transport = transport
-        peer = transport.get_extra_info("peername")
+    def admit(self, peer: Any) -> bool:
+        """Whether it is to be served at all. Asked before a TLS handshake, the dearest thing that a peer can have."""
         ip = peer[0].partition("%")[0] if isinstance(peer, tuple) else ""
-        self._read_at = self._command_at = self.loop.time()
         door = self._door
         options = door.plaintext if is_loopback(ip) else door.options
-        self._core = ServerConnection(options, tls=door.implicit_tls)
-        self._conversation: Conversation = self._converse(ip, self._core)
         self.session = Session(self.loop)
         self.session.peer = peer
+        self._core = ServerConnection(options, tls=door.implicit_tls)
+        self._conversation: Conversation = self._converse(ip, self._core)
         self._connections.add(self)
-        if not door.implicit_tls:
-            self._advance()
-        elif self._conversation.refusal is not None:
-            # A handshake is the dearest thing that a peer can ask for; who isn't served gets none.
-            transport.abort()
-        else:
-            self._encrypt()
+        return self._conversation.refusal is None
+
+    def connection_made(self, transport: Any) -> None:
+        self.transport = transport
+        self._read_at = self._answered_at = self.loop.time()
+        if self.session is None:
+            self.admit(transport.get_extra_info("peername"))
+        self._advance()
 
     def data_received(self, data: bytes) -> None:
         self._read = True
@@ -93,6 +105,8 @@ class SmtpTransport(SMTP):
 
     def eof_received(self) -> bool:
         """A peer may close its side and still read what it is owed; within TLS there is no such thing."""
+        if self._closing_since is not None:
+            return False
         self._core.receive_eof()
         if self._busy is None:
             self._advance()
@@ -126,11 +140,11 @@ class SmtpTransport(SMTP):
 
     def drain(self) -> None:
         self._core.drain()
-        if self._busy is None and not self._lost:
+        if self._busy is None and not self._lost and self.transport is not None:
             self._advance()
 
     def shut(self) -> None:
-        if self._lost:
+        if self._lost or self.transport is None:
             return
         if self._closing_since is None:
             self._write(self._core.close(CLOSING_DOWN))
@@ -140,22 +154,29 @@ class SmtpTransport(SMTP):
 
     def sweep(self, now: float) -> None:
         if self._read:
-            self._read = False
             self._read_at = now
+        if self._answered:
+            self._answered_at = now
+        self._read = self._answered = False
         if self._closing_since is not None:
             if now - self._closing_since > patience.CLOSE:
                 self.transport.abort()
             return
-        if self._busy is not None:
+        if self._busy is not None or self.transport is None:
             # It waits for us; handshakes have a limit of their own.
-            self._command_at = self._read_at = now
+            self._read_at = self._answered_at = now
             return
+        in_data = self._core.in_data
+        octets = self._conversation.received
+        if not in_data or self._message_at is None or octets < self._message_octets:
+            self._message_at = now if in_data else None
+        self._message_octets = octets
         if patience.out_of_patience(
-            in_data=self._in_data,
+            in_data=in_data,
             idle=now - self._read_at,
-            since_command=now - self._command_at,
-            in_message=now - self._message_at,
-            octets=self._conversation.received,
+            since_answer=now - self._answered_at,
+            in_message=now - (self._message_at or now),
+            octets=octets,
         ):
             self._write(self._core.close())
             self._close()
@@ -173,14 +194,16 @@ class SmtpTransport(SMTP):
                 answer = conversation.answer(event)
                 if answer is None or isinstance(answer, _AT_ONCE):
                     out += core.send(answer)
-                    if core.state is State.TLS:
-                        break
+                    if event.__class__ is StartTls and core.state is State.TLS:
+                        self.transport.write(out)
+                        self._encrypt()
+                        return
                 else:
                     awaited = self._answer_later(answer)
                     break
             elif isinstance(event, Closed):
                 self._write(out + core.data_to_send())
-                self._close()
+                self._close(linger=event.reason not in _AGREED)
                 return
             elif (pending := conversation.hear(event)) is not None:
                 awaited = self._hear_later(pending)
@@ -188,17 +211,12 @@ class SmtpTransport(SMTP):
         out += core.data_to_send()
         if out:
             self.transport.write(out)
-            self._command_at = self.loop.time()
-        if core.state is State.TLS:
-            self._encrypt()
-        elif awaited is not None:
+            self._answered = True
+        if awaited is not None:
             self._busy = self.loop.create_task(awaited)
         elif self._paused and not self._blocked:
             self._paused = False
             self.transport.resume_reading()
-        if core.in_data is not self._in_data:
-            self._in_data = core.in_data
-            self._message_at = self._read_at = self.loop.time()
 
     async def _answer_later(self, answer: Awaitable[Answer]) -> None:
         try:
@@ -232,12 +250,20 @@ class SmtpTransport(SMTP):
     def _write(self, data: bytes) -> None:
         if data and not self._lost:
             self.transport.write(data)
-            self._command_at = self.loop.time()
+            self._answered = True
 
-    def _close(self) -> None:
-        if self._closing_since is None:
-            self._closing_since = self.loop.time()
+    def _close(self, *, linger: bool = False) -> None:
+        """linger: the peer may be in the middle of sending. Octets that nobody reads make the kernel reset the
+        connection, and our last reply is lost with it; so they are read, and thrown away, for a moment."""
+        if self._closing_since is not None:
+            return
+        self._closing_since = self.loop.time()
+        if not linger or self._encrypted:
             self.transport.close()
+            return
+        self.transport.write_eof()
+        self.transport.resume_reading()
+        self.loop.call_later(patience.LINGER, self.transport.close)
 
     def _pause(self) -> None:
         self._paused = True
@@ -273,7 +299,7 @@ class SmtpTransport(SMTP):
         self.transport = transport
         self._encrypted = True
         self._paused = False
-        self._command_at = self.loop.time()
+        self._answered_at = self.loop.time()
         if self._core.state is State.TLS:
             self._core.tls_established()
         self._advance()

@@ -1,6 +1,7 @@
 """Addresses as keys: equal keys are one mailbox, as the directory sees it."""
 
 import unicodedata
+from functools import lru_cache
 
 from barid_protocols.smtp import Address, AddressError, canonical_domain, parse_address
 
@@ -8,6 +9,7 @@ DETAIL = "+"
 """What stands between a user and a detail (RFC 5233)."""
 
 
+@lru_cache(maxsize=8192)
 def key_of(address: Address) -> str:
     """Local parts never differ in case alone here, domains compare as A-labels."""
     if not address.domain:

@@ -4,7 +4,7 @@ SWEEP = 5.0
 """Seconds between sweeps. A timer set anew at every read costs 2 µs of each; a sweep of 1,000 connections 1 ms."""
 
 COMMAND = 300.0
-"""Seconds for a whole command. Counted from the last one, not the last octet, so a command can't be dribbled."""
+"""Seconds for a whole command. Counted from our last reply, not the last octet, so a command can't be dribbled."""
 
 DATA_IDLE = 600.0
 """Seconds without any octet of the message."""
@@ -22,12 +22,15 @@ HANDSHAKE = 30.0
 CLOSE = 30.0
 """Seconds that a closing connection has to take its last reply."""
 
+LINGER = 2.0
+"""Seconds that we listen, deaf, to a peer that we have cut off, so that it can read why."""
 
-def out_of_patience(*, in_data: bool, idle: float, since_command: float, in_message: float, octets: int) -> bool:
-    """idle: seconds without an octet; since_command: since the last complete command (the start of the message);
-    in_message: seconds since 354; octets: of the message so far."""
+
+def out_of_patience(*, in_data: bool, idle: float, since_answer: float, in_message: float, octets: int) -> bool:
+    """idle: seconds without an octet; since_answer: since our last reply; in_message: since the message was first seen;
+    octets: of it so far."""
     if not in_data:
-        return since_command > COMMAND
+        return since_answer > COMMAND
     if idle > DATA_IDLE:
         return True
     return in_message > DATA_GRACE and octets < DATA_RATE * in_message
