@@ -37,8 +37,13 @@ class System:
         return host, int(port)
 
     def pids(self) -> dict[str, int]:
-        """Processes by name: the supervisor, and all below it."""
-        return {"barid": self.process.pid} | _children(self.process.pid)
+        """Processes by the names of what runs in them, as the system tells them; restarts change them."""
+        told = json.loads((self.folder / "ready.json").read_text())["pids"]
+        names: dict[int, list[str]] = {}
+        for name, pid in told.items():
+            names.setdefault(pid, []).append(name)
+        # A process of several services has the name of the first: `barid` where it holds all.
+        return {each[0]: pid for pid, each in names.items()}
 
     def cpu(self) -> dict[str, float]:
         """Seconds of CPU so far, by process."""
@@ -76,26 +81,6 @@ def start(accounts: int, *, processes: int | None = None, sieve: bool = True, po
         time.sleep(0.005)
     seconds = time.perf_counter() - began
     return System(process, folder, json.loads((folder / "ready.json").read_text()), seconds)
-
-
-def _children(pid: int) -> dict[str, int]:
-    found: dict[str, int] = {}
-    for stat in Path("/proc").glob("[0-9]*/stat"):
-        with contextlib.suppress(OSError):
-            text = stat.read_text()
-            if int(text.rpartition(")")[2].split()[1]) == pid:
-                child = int(stat.parent.name)
-                found[_name(child)] = child
-                found |= _children(child)
-    return found
-
-
-def _name(pid: int) -> str:
-    words = Path(f"/proc/{pid}/cmdline").read_bytes().decode().split("\0")
-    if words[0].endswith("nats-server"):
-        return "nats-server"
-    named = [w for w in words[1:] if w and not w.startswith("-") and "/" not in w]
-    return f"{named[0] if named else words[0]}" if named else str(pid)
 
 
 def _cpu_seconds(pid: int) -> float:

@@ -1,0 +1,31 @@
+"""A service from its name: the only place that knows which attribute of which module makes one."""
+
+import importlib
+import importlib.util
+from collections.abc import Callable, Mapping
+from typing import Any, cast
+
+from barid_runtime.service import Service
+from barid_runtime.settings import ServiceSettings, load
+
+from .roster import SERVICES, module_of, settings_module_of
+
+
+def settings_type(service: str) -> type[ServiceSettings]:
+    """The service's `Settings`."""
+    return cast("type[ServiceSettings]", importlib.import_module(settings_module_of(service)).Settings)
+
+
+def build(service: str, given: Mapping[str, Any], load_settings: Callable[..., ServiceSettings] = load) -> Service:
+    """A service, not started. Raises SettingsError."""
+    module = importlib.import_module(module_of(service))
+    return cast("Service", module.build(load_settings(settings_type(service), **given)))
+
+
+def installed() -> list[str]:
+    """Services that can be built here, in the table's order."""
+    return [name for name in SERVICES if _buildable(name)]
+
+
+def _buildable(service: str) -> bool:
+    return importlib.util.find_spec(module_of(service)) is not None

@@ -1,0 +1,123 @@
+"""The services at work, whatever processes they have: what `barid up` needs of them, and the one-process kind."""
+
+import asyncio
+import os
+from collections.abc import Callable, Mapping, Sequence
+from itertools import groupby
+from typing import Any, Protocol
+
+from barid_runtime.health import HealthServer
+from barid_runtime.logging import get_logger
+from barid_runtime.run import Runner
+from barid_runtime.service import Service
+
+from .roster import SERVICES
+
+log = get_logger("barid.crew")
+
+CHECK_SECONDS = 0.01
+"""Between two looks whether all checks say `ok`."""
+
+READY_SECONDS = 30.0
+"""A service that has started and is not ready by then says what it lacks, and the start fails."""
+
+
+class CrewError(Exception):
+    """The services can't be brought to work; the text says which, and why."""
+
+
+class Crew(Protocol):
+    """`start` returns when every service is ready, with the listeners' ports. `failed` is set when there is no going
+    on; its result says why. `pids` by service."""
+
+    failed: asyncio.Future[str]
+
+    async def start(self, settings: Mapping[str, dict[str, Any]]) -> dict[str, int]: ...
+
+    def pids(self) -> dict[str, int]: ...
+
+    def health_ports(self) -> dict[str, int]: ...
+
+    async def stop(self) -> None: ...
+
+
+def in_order_of_leaving(services: Sequence[str]) -> list[list[str]]:
+    """Those who take work in first; those who answer others last."""
+    ordered = sorted(services, key=lambda name: SERVICES[name].leaves)
+    return [list(each) for _, each in groupby(ordered, key=lambda name: SERVICES[name].leaves)]
+
+
+class LocalCrew:
+    """All services on the running loop."""
+
+    def __init__(
+        self,
+        build: Callable[[str, Mapping[str, Any]], Service],
+        *,
+        host: str,
+        health_port: int,
+        drain_seconds: float,
+    ) -> None:
+        self._build = build
+        self._host = host
+        self._health_port = health_port
+        self._drain_seconds = drain_seconds
+        self._services: dict[str, Service] = {}
+        self._runner = Runner([])
+        self._health: HealthServer | None = None
+        self._watch: asyncio.Task[None] | None = None
+        self.failed: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+
+    async def start(self, settings: Mapping[str, dict[str, Any]]) -> dict[str, int]:
+        self._services = {name: self._build(name, given) for name, given in settings.items()}
+        self._runner = runner = Runner(list(self._services.values()))
+        asyncio.get_running_loop().set_exception_handler(runner.on_exception)
+        self._health = HealthServer(runner.services, host=self._host, port=self._health_port)
+        self._health.started = runner.started
+        await self._health.start()
+        self._watch = asyncio.create_task(self._watch_fatal())
+        await runner.start()
+        await self._until_ready()
+        return {name: port for each in runner.ports().values() for name, port in each.items()}
+
+    async def _until_ready(self) -> None:
+        lacking: list[str] = []
+        try:
+            async with asyncio.timeout(READY_SECONDS):
+                while lacking := self._lacking():  # noqa: ASYNC110 - checks are words of the moment, not events
+                    await asyncio.sleep(CHECK_SECONDS)
+        except TimeoutError:
+            raise CrewError("not ready: " + "; ".join(lacking)) from None
+
+    def _lacking(self) -> list[str]:
+        return [
+            f"{name}: {check}: {word}"
+            for name, service in self._services.items()
+            for check, word in service.checks().items()
+            if word != "ok"
+        ]
+
+    async def _watch_fatal(self) -> None:
+        """A background task of a service died in a way that it can't go on from."""
+        await self._runner.wait()
+        if not self.failed.done():
+            self.failed.set_result("a service ended; the log says why")
+
+    def pids(self) -> dict[str, int]:
+        return dict.fromkeys(self._services, os.getpid())
+
+    def health_ports(self) -> dict[str, int]:
+        return dict.fromkeys(self._services, self._health.port) if self._health is not None else {}
+
+    async def stop(self) -> None:
+        if self._health is not None:
+            self._health.draining = True
+        loop = asyncio.get_running_loop()
+        until = loop.time() + self._drain_seconds
+        for stage in in_order_of_leaving(list(self._services)):
+            left = max(0.5, until - loop.time())
+            await Runner([self._services[name] for name in stage], drain_seconds=left).drain()
+        if self._watch is not None:
+            self._watch.cancel()
+        if self._health is not None:
+            await self._health.close()

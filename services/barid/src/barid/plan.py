@@ -1,0 +1,128 @@
+"""From the options of `barid up` to processes and settings: pure decisions."""
+
+import ipaddress
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from .roster import SERVICES
+
+HIGHEST_PORT = 65_535
+HEALTH_OFFSET = 9_000
+"""Health ports follow each other from port base + this."""
+
+Outbound = Literal["direct", "smarthost", "capture"]
+
+
+class PlanError(Exception):
+    """The options can't be followed; the text says what to do instead."""
+
+
+@dataclass(frozen=True, slots=True)
+class UpOptions:
+    """What `barid up` was told. processes: 0 is one for each service. port_base: None takes any free ports.
+
+    overrides: service → setting → value, as text, for what has no option of its own.
+    """
+
+    data: Path
+    processes: int = 0
+    host: str = "127.0.0.1"
+    hostname: str = ""
+    port_base: int | None = 10_000
+    ready_file: Path | None = None
+    accounts: tuple[tuple[str, str], ...] = ()
+    sieve: str = ""
+    allow_plaintext: bool = False
+    outbound: Outbound = "capture"
+    smarthost: str = ""
+    routes: tuple[tuple[str, str], ...] = ()
+    max_size: int | None = None
+    drain_seconds: float = 20.0
+    log_level: str = "info"
+    log_format: str = "json"
+    overrides: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+
+    def check(self) -> None:
+        """Raises PlanError."""
+        if self.allow_plaintext and not is_loopback(self.host):
+            raise PlanError(
+                f"--allow-plaintext would let passwords cross the network in the clear from {self.host}: "
+                "use --host 127.0.0.1, or leave the option out and let clients use TLS"
+            )
+        if self.outbound == "smarthost" and not self.smarthost:
+            raise PlanError("--outbound smarthost needs --smarthost HOST:PORT")
+        if self.port_base is not None and not 0 <= self.port_base <= HIGHEST_PORT - 995:
+            raise PlanError(f"--port-base must be between 0 and {HIGHEST_PORT - 995}, so that all ports exist")
+        for service, settings in self.overrides.items():
+            if service not in SERVICES:
+                raise PlanError(f"--set {service}.…: there is no such service; there are {', '.join(SERVICES)}")
+            if taken := settings.keys() & {"data", "bus_url", "bus_user", "bus_password", "host"}:
+                raise PlanError(f"--set {service}.{min(taken)}: this is the supervisor's to say")
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine reaches it."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def listening_ports(options: UpOptions) -> dict[str, int]:
+    """Listener → port; 0 takes any."""
+    base = options.port_base
+    return {
+        name: 0 if base is None else base + listener.standard
+        for entry in SERVICES.values()
+        for name, listener in entry.listeners.items()
+    }
+
+
+def health_port(options: UpOptions, number: int) -> int:
+    """Of the process of that number; 0 takes any."""
+    if options.port_base is None:
+        return 0
+    port = options.port_base + HEALTH_OFFSET + number
+    return port if port <= HIGHEST_PORT else 0
+
+
+def groups(services: Iterable[str], processes: int) -> list[tuple[str, ...]]:
+    """Services by process. processes: 0 or more than there are is one each; between, the heaviest go apart first."""
+    names = list(services)
+    if processes <= 0 or processes >= len(names):
+        return [(name,) for name in names]
+    bins: list[list[str]] = [[] for _ in range(processes)]
+    for name in sorted(names, key=lambda name: -SERVICES[name].weight):
+        min(bins, key=lambda each: sum(SERVICES[one].weight for one in each)).append(name)
+    return [tuple(each) for each in bins if each]
+
+
+def service_settings(service: str, options: UpOptions, bus_url: str, bus_password: str) -> dict[str, Any]:
+    """What the service's `Settings` are loaded with, above environment and file. JSON-able."""
+    ports = listening_ports(options)
+    given: dict[str, Any] = {
+        "data": str(options.data),
+        "bus_url": bus_url,
+        "bus_user": service,
+        "bus_password": bus_password,
+        "host": options.host,
+        "drain_seconds": options.drain_seconds,
+    }
+    if options.hostname:
+        given["hostname"] = options.hostname
+    for name, listener in SERVICES[service].listeners.items():
+        given[listener.setting] = ports[name]
+    if service in ("smtp_ingress", "mss"):
+        given["allow_plaintext"] = options.allow_plaintext
+    if service == "smtp_ingress" and options.max_size is not None:
+        given["max_size"] = options.max_size
+    if service == "relay":
+        given["outbound"] = options.outbound
+        given["routes"] = dict(options.routes)
+        if options.smarthost:
+            given["smarthost"] = options.smarthost
+    return given | dict(options.overrides.get(service, {}))

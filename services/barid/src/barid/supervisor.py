@@ -1,0 +1,306 @@
+"""Services in processes of their own: forked, watched, started again, ended in order.
+
+A process that ends on its own is forked again after a pause that doubles with each early end and is forgotten after a
+while of good work. Wrong settings (EX_CONFIG) aren't tried again, nor is a start that fails again and again before the
+system was ever ready: then `failed` says why. The fork server itself is replaced in the same way, and with it all that
+the kernel killed along with it.
+"""
+
+import asyncio
+import contextlib
+import json
+import os
+import signal
+import socket
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from barid_runtime.logging import get_logger
+from barid_runtime.settings import EXIT_SETTINGS
+
+from .crew import CHECK_SECONDS, READY_SECONDS, CrewError, in_order_of_leaving
+
+log = get_logger("barid.supervisor")
+
+PAUSE_FIRST = 0.1
+PAUSE_MOST = 10.0
+STABLE_SECONDS = 30.0
+"""A process that worked this long failed by accident, not by its nature."""
+
+ATTEMPTS_AT_START = 4
+"""Before the system was ever ready: more of the same will not help."""
+
+KILL_AFTER = 2.0
+"""Seconds beyond the drain limit: a process ends itself by then."""
+
+
+@dataclass(slots=True)
+class Group:
+    """Services of one process. pid: while it runs. ready: since its listeners answered."""
+
+    name: str
+    services: tuple[str, ...]
+    health_port: int
+    pid: int | None = None
+    pause: float = PAUSE_FIRST
+    forked_at: float = 0.0
+    attempts: int = 0
+    ports: dict[str, int] = field(default_factory=dict)
+    ready: asyncio.Event = field(default_factory=asyncio.Event)
+    gone: asyncio.Event = field(default_factory=asyncio.Event)
+
+
+class Supervisor:
+    """A Crew (crew.py) of one process per group.
+
+    health_port: of the group's number; 0 for any free one. keep: descriptors that all processes hold (the lock).
+    """
+
+    def __init__(
+        self,
+        groups: Sequence[tuple[str, ...]],
+        health_ports: Sequence[int],
+        *,
+        host: str,
+        drain_seconds: float,
+        log_level: str,
+        log_format: str,
+        keep: Sequence[int] = (),
+    ) -> None:
+        self._groups = {
+            "+".join(services): Group("+".join(services), services, port or _free_port(host))
+            for services, port in zip(groups, health_ports, strict=True)
+        }
+        self._host = host
+        self._drain_seconds = drain_seconds
+        self._log = (log_level, log_format)
+        self._keep = tuple(keep)
+        self._settings: dict[str, dict[str, Any]] = {}
+        self._server: asyncio.subprocess.Process | None = None
+        self._writer: asyncio.StreamWriter | None = None
+        self._reading: asyncio.Task[None] | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._stopping = False
+        self._was_ready = False
+        self._server_pause = PAUSE_FIRST
+        self.failed: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        self.changed = asyncio.Event()
+        """Set when pids are other than they were."""
+
+    async def open(self) -> None:
+        """Start the fork server, which imports while others do something else."""
+        ours, theirs = socket.socketpair()
+        with theirs:
+            self._server = await asyncio.create_subprocess_exec(
+                sys.executable,
+                "-P",
+                "-m",
+                "barid.forkserver",
+                str(theirs.fileno()),
+                stdin=asyncio.subprocess.DEVNULL,
+                pass_fds=(theirs.fileno(), *self._keep),
+                # A terminal's Ctrl-C is for us, who end the others in order.
+                start_new_session=True,
+            )
+        reader, self._writer = await asyncio.open_connection(sock=ours)
+        self._reading = asyncio.create_task(self._read(reader))
+
+    async def start(self, settings: Mapping[str, dict[str, Any]]) -> dict[str, int]:
+        self._settings = dict(settings)
+        for group in self._groups.values():
+            self._fork(group)
+        waiting = asyncio.gather(*(self._until_ready(group) for group in self._groups.values()))
+        done, _ = await asyncio.wait((waiting, self.failed), return_when=asyncio.FIRST_COMPLETED)
+        if self.failed in done:
+            waiting.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await waiting
+            raise CrewError(self.failed.result())
+        await waiting
+        self._was_ready = True
+        return {name: port for group in self._groups.values() for name, port in group.ports.items()}
+
+    def pids(self) -> dict[str, int]:
+        server = {"forkserver": self._server.pid} if self._server is not None else {}
+        return server | {
+            service: group.pid for group in self._groups.values() for service in group.services if group.pid is not None
+        }
+
+    def health_ports(self) -> dict[str, int]:
+        return {service: group.health_port for group in self._groups.values() for service in group.services}
+
+    async def stop(self) -> None:
+        """SIGTERM in order of leaving, all within the drain limit; then SIGKILL."""
+        self._stopping = True
+        for task in self._tasks:
+            task.cancel()
+        loop = asyncio.get_running_loop()
+        until = loop.time() + self._drain_seconds + KILL_AFTER
+        for stage in in_order_of_leaving([name for group in self._groups.values() for name in group.services]):
+            leaving = [
+                group
+                for group in self._groups.values()
+                # Several services in a process leave with the last of them.
+                if group.pid is not None and in_order_of_leaving(group.services)[-1][0] in stage
+            ]
+            for group in leaving:
+                self._signal(group, signal.SIGTERM)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout_at(until):
+                    await asyncio.gather(*(group.gone.wait() for group in leaving))
+            for group in leaving:
+                if not group.gone.is_set():
+                    log.error("killed: it did not end in time", process=group.name, pid=group.pid)
+                    self._signal(group, signal.SIGKILL)
+        await self._close_server()
+
+    async def _close_server(self) -> None:
+        if self._writer is not None:
+            self._writer.close()
+        if self._server is not None:
+            try:
+                async with asyncio.timeout(KILL_AFTER):
+                    await self._server.wait()
+            except TimeoutError:
+                self._server.kill()
+                await self._server.wait()
+        if self._reading is not None:
+            self._reading.cancel()
+            await asyncio.gather(self._reading, return_exceptions=True)
+
+    # --- to the fork server
+
+    def _fork(self, group: Group) -> None:
+        group.ready.clear()
+        group.gone.clear()
+        group.attempts += 1
+        group.forked_at = asyncio.get_running_loop().time()
+        level, shape = self._log
+        order = {
+            "group": group.name,
+            "services": {name: self._settings[name] for name in group.services},
+            "health_port": group.health_port,
+            "drain_seconds": self._drain_seconds,
+            "log_level": level,
+            "log_format": shape,
+        }
+        assert self._writer is not None
+        self._writer.write(json.dumps(order).encode() + b"\n")
+
+    def _signal(self, group: Group, number: int) -> None:
+        if group.pid is not None:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(group.pid, number)
+
+    # --- from the fork server and the processes
+
+    async def _read(self, reader: asyncio.StreamReader) -> None:
+        with contextlib.suppress(OSError):
+            async for line in reader:
+                self._on_message(json.loads(line))
+        if not self._stopping:
+            await self._replace_server()
+
+    def _on_message(self, message: dict[str, Any]) -> None:
+        group = self._groups.get(message.get("group", ""))
+        if group is None:
+            return
+        match message["event"]:
+            case "forked":
+                group.pid = message["pid"]
+                self.changed.set()
+                if self._stopping:
+                    self._signal(group, signal.SIGTERM)
+            case "ready" if message["pid"] == group.pid:
+                group.ports = message["ports"]
+                group.ready.set()
+            case "ended" if message["pid"] == group.pid:
+                self._on_end(group, message["code"])
+
+    def _on_end(self, group: Group, code: int) -> None:
+        pid, group.pid = group.pid, None
+        group.gone.set()
+        if self._stopping:
+            return
+        words = f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
+        if code == EXIT_SETTINGS:
+            self._fail(f"{group.name}: wrong settings")
+            return
+        if not self._was_ready and group.attempts >= ATTEMPTS_AT_START:
+            self._fail(f"{group.name} does not start ({words}); the log above says why")
+            return
+        if asyncio.get_running_loop().time() - group.forked_at > STABLE_SECONDS:
+            group.pause = PAUSE_FIRST
+        log.warning("ended; starting it again", process=group.name, pid=pid, reason=words, pause=group.pause)
+        self._spawn(self._fork_later(group))
+
+    async def _fork_later(self, group: Group) -> None:
+        pause, group.pause = group.pause, min(group.pause * 2, PAUSE_MOST)
+        await asyncio.sleep(pause)
+        self._fork(group)
+
+    async def _replace_server(self) -> None:
+        """All that it forked are gone with it, though nobody could tell us."""
+        log.error("the fork server ended; starting another", pause=self._server_pause)
+        assert self._server is not None and self._writer is not None
+        self._writer.close()
+        with contextlib.suppress(ProcessLookupError):
+            self._server.kill()
+        await self._server.wait()
+        for task in self._tasks:
+            task.cancel()
+        for group in self._groups.values():
+            group.pid = None
+            group.gone.set()
+        await asyncio.sleep(self._server_pause)
+        self._server_pause = min(self._server_pause * 2, PAUSE_MOST)
+        if self._stopping:
+            return
+        await self.open()
+        for group in self._groups.values():
+            self._fork(group)
+
+    def _fail(self, text: str) -> None:
+        if not self.failed.done():
+            self.failed.set_result(text)
+
+    def _spawn(self, work: Any) -> None:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    # --- readiness
+
+    async def _until_ready(self, group: Group) -> None:
+        """Its listeners are open and its checks all say `ok`."""
+        try:
+            async with asyncio.timeout(READY_SECONDS):
+                await group.ready.wait()
+                while not await _answers_ready(self._host, group.health_port):
+                    await asyncio.sleep(CHECK_SECONDS)
+                    await group.ready.wait()
+        except TimeoutError:
+            raise CrewError(f"{group.name} was not ready in {READY_SECONDS:.0f} s; see its log above") from None
+
+
+async def _answers_ready(host: str, port: int) -> bool:
+    try:
+        reader, writer = await asyncio.open_connection(host, port)
+    except OSError:
+        return False
+    try:
+        writer.write(b"GET /readyz HTTP/1.1\r\n\r\n")
+        return (await reader.readline()).startswith(b"HTTP/1.1 200 ")
+    except OSError:
+        return False
+    finally:
+        writer.close()
+
+
+def _free_port(host: str) -> int:
+    """Somebody else may take it before we use it: then that process fails, and its next start too. Rare, and only
+    where any ports were asked for."""
+    with socket.create_server((host, 0)) as probe:
+        return int(probe.getsockname()[1])

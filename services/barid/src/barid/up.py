@@ -1,0 +1,249 @@
+"""`barid up`: the whole system, from an empty folder to a prompt that says how to send a first mail.
+
+Order of things: the folder's lock, then at the same time the fork server's imports, the bus and the certificate; then
+the services, all at once; then the first accounts; then the ready file. To the end: services in order of leaving, the
+bus last, the lock.
+"""
+
+import asyncio
+import contextlib
+import gc
+import importlib
+import os
+import secrets
+import signal
+import socket
+import sys
+import time
+from collections.abc import Mapping
+from typing import Any
+
+import uvloop
+
+from barid_runtime import logging
+from barid_runtime.bus.embedded import EmbeddedNats
+from barid_runtime.bus.nats import connect
+from barid_runtime.bus.port import BusError
+from barid_runtime.logging import get_logger
+from barid_runtime.settings import SettingsError
+from barid_runtime.tls import ensure_self_signed
+
+from .building import build, installed
+from .crew import Crew, CrewError, LocalCrew
+from .folder import DataFolder, FolderError, write_private
+from .forkserver import few_arenas
+from .plan import PlanError, UpOptions, groups, health_port, listening_ports, service_settings
+from .provision import provision
+from .roster import BUS, module_of
+from .supervisor import Supervisor
+
+log = get_logger("barid.up")
+
+EXIT_FAILED = 1
+EXIT_USAGE = 2
+
+OPERATOR = "barid"
+"""The supervisor's own user on the bus."""
+
+PRIVILEGED = 1024
+BUS_PAUSE_FIRST = 0.05
+BUS_PAUSE_MOST = 5.0
+STABLE_SECONDS = 30.0
+
+
+def up(options: UpOptions) -> int:
+    """Run until a signal; the exit code. Faults are told on standard error, with what to do."""
+    logging.configure(options.log_level, options.log_format)
+    folder = DataFolder(options.data)
+    try:
+        options.check()
+        _ports_free(options)
+        folder.prepare()
+        lock = folder.lock()
+    except (PlanError, FolderError) as error:
+        _complain(error)
+        return EXIT_USAGE
+    few_arenas()
+    try:
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            return runner.run(_System(options, folder, lock).run())
+    finally:
+        folder.unlock()
+
+
+class _System:
+    def __init__(self, options: UpOptions, folder: DataFolder, lock: int) -> None:
+        self._options = options
+        self._folder = folder
+        self._lock = lock
+        self._services = installed()
+        self._passwords = {name: secrets.token_urlsafe(24) for name in [*self._services, OPERATOR]}
+        self._bus = EmbeddedNats(folder.path / "nats", users=self._passwords)
+        self._crew: Crew | None = None
+        self._stop = asyncio.Event()
+        self._accounts: list[dict[str, str]] = []
+        self._ports: dict[str, int] = {}
+        self._api_key = folder.api_key()
+        self._tasks: list[asyncio.Task[None]] = []
+
+    async def run(self) -> int:
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._on_signal, number)
+        starting = asyncio.create_task(self._start())
+        stopping = asyncio.create_task(self._stop.wait())
+        code = 0
+        try:
+            await asyncio.wait((starting, stopping), return_when=asyncio.FIRST_COMPLETED)
+            if starting.done():
+                starting.result()
+                code = await self._until_end(stopping)
+        except* (CrewError, BusError, SettingsError, OSError) as group:
+            for error in group.exceptions:
+                _complain(error)
+            code = EXIT_FAILED
+        finally:
+            starting.cancel()
+            stopping.cancel()
+            await asyncio.gather(starting, stopping, return_exceptions=True)
+            await self._end()
+        return code
+
+    async def _until_end(self, stopping: "asyncio.Task[Any]") -> int:
+        assert self._crew is not None
+        done, _ = await asyncio.wait((stopping, self._crew.failed), return_when=asyncio.FIRST_COMPLETED)
+        if self._crew.failed in done:
+            log.error("ending", reason=self._crew.failed.result())
+            return EXIT_FAILED
+        return 0
+
+    def _on_signal(self, number: int) -> None:
+        if self._stop.is_set():
+            log.warning("second signal: ending at once")
+            os._exit(128 + number)
+        self._stop.set()
+
+    # --- start
+
+    async def _start(self) -> None:
+        began = time.perf_counter()
+        self._crew = crew = await self._hire()
+        await self._bus.start()
+        self._tasks.append(asyncio.create_task(self._keep_bus()))
+        names = (self._options.hostname or socket.gethostname(), "localhost", "127.0.0.1")
+        # Before the services, which would each make one.
+        ensure_self_signed(self._folder.path / "tls", names, time.time())
+        self._ports = await crew.start(self._settings())
+        bus = await connect(self._bus.url, user=OPERATOR, password=self._passwords[OPERATOR], name="barid")
+        try:
+            self._accounts = await provision(bus, self._folder, self._options.accounts, self._options.sieve)
+        finally:
+            await bus.close()
+        gc.collect()
+        gc.freeze()
+        self._tell()
+        self._tasks.append(asyncio.create_task(self._keep_told()))
+        log.info("ready", seconds=round(time.perf_counter() - began, 3))
+
+    async def _hire(self) -> Crew:
+        options = self._options
+        if options.processes == 1:
+            for service in self._services:
+                importlib.import_module(module_of(service))
+            return LocalCrew(
+                build, host=options.host, health_port=health_port(options, 0), drain_seconds=options.drain_seconds
+            )
+        dealt = groups(self._services, options.processes)
+        supervisor = Supervisor(
+            dealt,
+            [health_port(options, number) for number in range(len(dealt))],
+            host="127.0.0.1",
+            drain_seconds=options.drain_seconds,
+            log_level=options.log_level,
+            log_format=options.log_format,
+            keep=(self._lock,),
+        )
+        await supervisor.open()
+        return supervisor
+
+    def _settings(self) -> Mapping[str, dict[str, Any]]:
+        url = self._bus.url
+        return {
+            service: service_settings(service, self._options, url, self._passwords[service])
+            for service in self._services
+        }
+
+    # --- while it runs
+
+    async def _keep_bus(self) -> None:
+        """Started again on the same port when it ends by itself; services wait for it meanwhile."""
+        loop = asyncio.get_running_loop()
+        pause, since = BUS_PAUSE_FIRST, loop.time()
+        while True:
+            code = await self._bus.wait()
+            if loop.time() - since > STABLE_SECONDS:
+                pause = BUS_PAUSE_FIRST
+            log.warning("the bus ended; starting it again", code=code, pause=pause)
+            await asyncio.sleep(pause)
+            pause, since = min(pause * 2, BUS_PAUSE_MOST), loop.time()
+            with contextlib.suppress(BusError):
+                await self._bus.start()
+                self._tell()
+
+    async def _keep_told(self) -> None:
+        """The files name the present processes."""
+        changed = getattr(self._crew, "changed", None)
+        while changed is not None:
+            await changed.wait()
+            changed.clear()
+            self._tell()
+
+    def _tell(self) -> None:
+        content = self._status()
+        write_private(self._folder.admin_file, {"url": f"http://{content.get('admin', '')}", "api_key": self._api_key})
+        write_private(self._folder.running_file, content)
+        if self._options.ready_file is not None:
+            write_private(self._options.ready_file, content)
+
+    def _status(self) -> dict[str, Any]:
+        assert self._crew is not None
+        host = "127.0.0.1" if self._options.host in ("0.0.0.0", "::") else self._options.host  # noqa: S104
+        pids = {"barid": os.getpid(), BUS: self._bus.pid} | self._crew.pids()
+        return {name: f"{host}:{port}" for name, port in self._ports.items()} | {
+            "api_key": self._api_key,
+            "accounts": self._accounts,
+            "pids": pids,
+            "health": {name: f"127.0.0.1:{port}" for name, port in self._crew.health_ports().items()},
+            "bus": self._bus.url,
+        }
+
+    # --- end
+
+    async def _end(self) -> None:
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._folder.forget_running()
+        if self._crew is not None:
+            await self._crew.stop()
+        await self._bus.stop()
+        log.info("ended")
+
+
+def _ports_free(options: UpOptions) -> None:
+    """Better said before anything is started than by a service that can't listen. Raises PlanError."""
+    for name, port in listening_ports(options).items():
+        if port == 0:
+            continue
+        try:
+            socket.create_server((options.host, port)).close()
+        except OSError as error:
+            advice = (
+                "choose others with --port-base" if port >= 1024 else "be root for those below 1024, or --port-base"
+            )
+            raise PlanError(f"{name} can't listen on {options.host}:{port}: {error.strerror}; {advice}") from error
+
+
+def _complain(error: BaseException) -> None:
+    """For the person who started us: plain text, whatever the log's format."""
+    sys.stderr.write(f"barid up: {str(error) or type(error).__name__}\n")
