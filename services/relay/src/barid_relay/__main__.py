@@ -1,0 +1,24 @@
+"""The relay as a process: settings, doors, handlers, serve, drain."""
+
+from barid_runtime.metrics import Metrics
+from barid_runtime.run import serve
+from barid_runtime.service import Service
+
+from .adapters.doors import embedded
+from .handlers.service import Relay
+from .settings import Settings
+
+
+def build(settings: Settings) -> Service:
+    relay: Relay
+    metrics = Metrics("relay")
+    relay = Relay(settings, lambda: embedded(settings, relay.meters.dial)(), metrics)
+    return relay
+
+
+def main() -> None:
+    serve(build, Settings)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,76 @@
+"""Opens all doors of the embedded size: bus, SQLite, journal on a local directory, the DNS, sockets."""
+
+import random
+from contextlib import AsyncExitStack
+
+from prometheus_client import Histogram
+
+from barid_runtime.bus.nats import connect
+from barid_runtime.clock import Clock, SystemClock
+from barid_runtime.database.migrations import migrate
+from barid_runtime.database.sqlite import open_database
+from barid_runtime.journal.bodies import LocalBodies
+from barid_runtime.journal.packs import PackJournal
+from barid_runtime.journal.publisher import Publisher
+from barid_runtime.outbox import OutboxPump, directory_resolver
+
+from ..ports.doors import Doors, OpenDoors
+from ..settings import Settings
+from .dns import resolver
+from .smtp.dialer import SmtpDialer
+from .smtp.timeouts import Timeouts
+from .sqlite.outbox import SqliteOutbox
+from .sqlite.queue import SqliteQueue
+
+MIGRATIONS = "barid_relay.adapters.migrations"
+
+
+def embedded(
+    settings: Settings, dial: Histogram, *, clock: Clock | None = None, timeouts: Timeouts | None = None
+) -> OpenDoors:
+    """What opens them. A failure closes those that were open already, so it may be called again."""
+
+    async def open_doors() -> Doors:
+        time = clock or SystemClock()
+        async with AsyncExitStack() as stack:
+            bus = await connect(
+                settings.bus_url,
+                user=settings.bus_user,
+                password=settings.bus_password.get_secret_value(),
+                name="relay",
+            )
+            stack.push_async_callback(bus.close)
+            path = settings.data / "relay.db"
+            await migrate(path, MIGRATIONS)
+            database = open_database(path)
+            stack.push_async_callback(database.close)
+            root = settings.data / "journal"
+            journal = PackJournal(root, "relay", time)
+            publisher = Publisher(journal, bus, time)
+            bodies = LocalBodies(root)
+            stack.callback(bodies.close)
+            pump = OutboxPump(SqliteOutbox(database), directory_resolver(bus), journal, bodies, time)
+            await publisher.start()
+            stack.push_async_callback(publisher.close)
+            stack.push_async_callback(journal.close)
+            pump.start()
+            stack.push_async_callback(pump.close)
+            closing = stack.pop_all()
+
+        def problems() -> dict[str, str]:
+            return {"bus": "ok" if bus.connected else "not connected", "journal": journal.problem or "ok"}
+
+        return Doors(
+            bus=bus,
+            queue=SqliteQueue(database, time),
+            outbox=pump,
+            bodies=bodies,
+            resolver=resolver(settings),
+            dialer=SmtpDialer(settings.hostname, dial, timeouts=timeouts, authorities=settings.smarthost_authorities),
+            clock=time,
+            shuffle=random.shuffle,
+            problems=problems,
+            close=closing.aclose,
+        )
+
+    return open_doors

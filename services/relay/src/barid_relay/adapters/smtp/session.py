@@ -1,0 +1,187 @@
+"""One session: letters through the client core, every wait bounded.
+
+What may be doubled: a connection that is lost after the final dot. The host may have taken the mail; we don't know, and
+send it again at the next attempt (RFC 5321 §6.1 prefers two copies to none).
+"""
+
+import asyncio
+import ssl
+from collections.abc import AsyncIterator, Iterator
+from typing import TypeVar
+
+from barid_protocols.smtp import ClientConnection, EnvelopeDone, Lost, MessageDone, Phase, Reply
+
+from ...policy import replies
+from ...policy.addresses import for_the_wire
+from ...ports.hosts import Answer, Fate, Hop, Letter, Stale
+from .channel import Channel
+from .timeouts import Timeouts
+
+E = TypeVar("E")
+
+
+class Broken(Exception):
+    """The connection is of no more use. reply: the host's last word, if it had one."""
+
+    def __init__(self, reason: str, phase: Phase, reply: Reply | None = None) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.phase = phase
+        self.reply = reply
+
+
+class SmtpSession:
+    """A Session. `core` and `expect` are for the dialer, which makes it ready."""
+
+    def __init__(self, hop: Hop, channel: Channel, timeouts: Timeouts, *, tls: bool) -> None:
+        self.core = ClientConnection(tls=tls)
+        self.sent = 0
+        self._hop = hop
+        self._channel = channel
+        self._timeouts = timeouts
+
+    @property
+    def hop(self) -> Hop:
+        return self._hop
+
+    @property
+    def usable(self) -> bool:
+        return self.core.idle and self._channel.quiet
+
+    async def expect(self, kind: type[E], seconds: float, what: str, whole: float | None = None) -> E:
+        """The next event, which is of this kind. seconds: to each further read; whole: to the event. Raises Broken."""
+        phase = self.core.phase
+        try:
+            async with asyncio.timeout(whole or seconds):
+                while (event := self.core.next_event()) is None:
+                    self._flush()
+                    async with asyncio.timeout(seconds):
+                        data = await self._channel.read()
+                    if data:
+                        self.core.receive_data(data)
+                    else:
+                        self.core.receive_eof()
+        except TimeoutError:
+            raise Broken(f"no answer to {what} in time", phase) from None
+        self._flush()
+        if isinstance(event, Lost):
+            raise Broken(event.reason, event.phase, event.reply)
+        assert isinstance(event, kind)
+        return event
+
+    async def encrypt(self, context: ssl.SSLContext, host: str) -> None:
+        """After a positive TlsReady. Raises OSError, TimeoutError; Broken for what was said in the clear after it."""
+        if self._channel.unread:
+            # Injected between the agreement and the handshake: the core says so, and nothing of it is kept.
+            self.core.receive_data(await self._channel.read() or b"-")
+            await self.expect(Lost, self._timeouts.hello, "STARTTLS")
+        await self._channel.start_tls(context, host, self._timeouts.handshake)
+        self.core.tls_established()
+
+    async def send(self, letter: Letter) -> list[Answer]:
+        """See Session."""
+        refused = await self._unfit(letter)
+        if refused is not None:
+            return [refused] * len(letter.recipients)
+        body = letter.body()
+        # Read before the envelope: a body that can't be read should not cost the host a transaction.
+        first = await anext(body, b"")
+        try:
+            done = await self._envelope(letter)
+        except Broken as error:
+            answer = replies.of_loss(self._hop.name, error.reason, error.reply)
+            return [answer] * len(letter.recipients)
+        self.sent += 1
+        answers = replies.after_envelope(self._hop.name, done.recipients)
+        if done.ready:
+            taken = [answer.fate is Fate.RELAYED for answer in answers]
+            final = await self._data(first, body, sum(taken))
+            answers = [next(final) if each else answer for each, answer in zip(taken, answers, strict=True)]
+        return answers
+
+    async def close(self) -> None:
+        if self.usable:
+            try:
+                self.core.quit()
+                await self.expect(Lost, self._timeouts.quit, "QUIT")
+            except Broken:
+                pass
+        self._channel.close()
+
+    # --- the parts of a transaction
+
+    async def _unfit(self, letter: Letter) -> Answer | None:
+        """What this host can't take at all, by what it told at EHLO."""
+        can = self.core.capabilities
+        if can.max_size is not None and letter.size > can.max_size:
+            reason = f"The message has {letter.size} bytes, the host takes {can.max_size}"
+            return Answer(Fate.BOUNCED, "5.3.4", self._hop.name, reason=reason)
+        addresses = (letter.reverse_path, *letter.recipients)
+        if "SMTPUTF8" not in can and (
+            letter.smtputf8 or not all(for_the_wire(address).isascii() for address in addresses)
+        ):
+            reason = "The mail needs internationalized addresses or header (SMTPUTF8), which the host doesn't offer"
+            return Answer(Fate.BOUNCED, "5.6.7", self._hop.name, reason=reason)
+        if "8BITMIME" not in can and not await _is_seven_bit(letter.body()):
+            # RFC 6152 §3: convert it or give it back. Conversion would break signatures.
+            reason = "The message has 8-bit content (8BITMIME), which the host doesn't offer to take"
+            return Answer(Fate.BOUNCED, "5.6.3", self._hop.name, reason=reason)
+        return None
+
+    async def _envelope(self, letter: Letter) -> EnvelopeDone:
+        reverse_path, *recipients = (for_the_wire(address) for address in (letter.reverse_path, *letter.recipients))
+        self.core.begin(reverse_path, recipients, size=letter.size, eight_bit=True, smtputf8=letter.smtputf8)
+        if self.sent and not self._channel.quiet:
+            # It had ended while it was idle. Nothing of the letter has been answered, so it is as if never begun.
+            self._channel.abort()
+            raise Stale
+        try:
+            return await self.expect(
+                EnvelopeDone, self._timeouts.envelope, "the envelope", self._timeouts.envelope_whole
+            )
+        except Broken as error:
+            self._channel.abort()
+            if self.sent and (error.reply is None or error.reply.code == 421):
+                # Tired of us, or gone while it was idle. No body went out, so a new connection doubles nothing.
+                raise Stale from error
+            raise
+
+    async def _data(self, first: bytes, body: AsyncIterator[bytes], count: int) -> Iterator[Answer]:
+        """The answers of those who were accepted, in order."""
+        try:
+            await self._send_chunk(first)
+            async for chunk in body:
+                await self._send_chunk(chunk)
+            self.core.end_body()
+            done = await self.expect(MessageDone, self._timeouts.final, "the end of the message")
+        except Broken as error:
+            self._channel.abort()
+            return iter([replies.of_loss(self._hop.name, error.reason, error.reply)] * count)
+        except BaseException:
+            # Without the final dot: the host must not take a part for the whole.
+            self._channel.abort()
+            raise
+        return iter([replies.of_recipient(self._hop.name, reply) for reply in done.recipients])
+
+    async def _send_chunk(self, chunk: bytes) -> None:
+        self.core.send_body(chunk)
+        self._flush()
+        if self._channel.unread:
+            # Hosts that have seen enough say so, and close.
+            await self.expect(Lost, self._timeouts.data_block, "the message")
+        try:
+            async with asyncio.timeout(self._timeouts.data_block):
+                await self._channel.drain()
+        except TimeoutError:
+            raise Broken("the host doesn't take the message's data", Phase.BODY) from None
+
+    def _flush(self) -> None:
+        if data := self.core.data_to_send():
+            self._channel.write(data)
+
+
+async def _is_seven_bit(body: AsyncIterator[bytes]) -> bool:
+    async for chunk in body:
+        if not chunk.isascii():
+            return False
+    return True

@@ -1,0 +1,115 @@
+"""Outcomes: from the queue to the ledger, with the notices that they make, in one transaction."""
+
+import json
+from collections.abc import Sequence
+
+from barid_contracts.queue import CapturedItem
+from barid_contracts.settle import Child
+from barid_runtime.database.port import Cursor
+
+from ...ports.hosts import Fate
+from ...ports.queue import Compose, Parcel, Result, Settled
+
+ATTEMPTS_KEPT = 20
+"""The last attempts of each recipient: more than five days at the default pauses make in their tail that matters."""
+
+ERROR_MOST = 500
+"""Characters of an error in the queue."""
+
+_LEDGER = "INSERT INTO ledger (mail, n, outcome, at, address, attempts, detail, child) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+_LATER = (
+    "UPDATE recipient SET due = ?, attempts = attempts + ?, crashes = CASE WHEN ? THEN crashes + 1 ELSE 0 END,"
+    " deaths = 0, warned = warned OR ?, last_error = ?, lease_until = 0, lease_owner = '' WHERE mail = ? AND n = ?"
+)
+_HOLD = (
+    "UPDATE recipient SET state = 'held', held_at = ?, crashes = crashes + ?, last_error = ?, lease_until = 0,"
+    " lease_owner = '' WHERE mail = ? AND n = ?"
+)
+_ATTEMPT = "INSERT INTO attempt (mail, n, number, at, address, host, detail) VALUES (?, ?, ?, ?, ?, ?, ?)"
+_CAPTURE = "INSERT INTO captured (mail, n, address, at) VALUES (?, ?, ?, ?)"
+_ASLEEP = (
+    "UPDATE mail SET live = 0, trace = '' WHERE id = ?1 AND NOT EXISTS (SELECT 1 FROM recipient WHERE mail = ?1)"
+    " AND NOT EXISTS (SELECT 1 FROM captured WHERE mail = ?1)"
+)
+
+
+def settle(cursor: Cursor, parcel: Parcel, results: Sequence[Result], now: int, compose: Compose) -> Settled:
+    ours = [
+        result
+        for result in results
+        if cursor.one(
+            "SELECT 1 FROM recipient WHERE mail = ? AND n = ? AND epoch = ?",
+            (parcel.row, result.recipient.n, result.recipient.epoch),
+        )
+    ]
+    if not ours:
+        return Settled((), compose(()))
+    notices = compose(ours)
+    captured: list[CapturedItem] = []
+    ended = False
+    for result in ours:
+        key = (parcel.row, result.recipient.n)
+        if result.fate is Fate.DEFERRED:
+            _defer(cursor, key, result, now)
+        elif result.fate is Fate.HELD:
+            cursor.execute(_HOLD, (now, result.crash, result.answer.text[:ERROR_MOST], *key))
+        else:
+            ended = True
+            child = notices.failed.mail_id if result.fate is Fate.BOUNCED and notices.failed else ""
+            _end(cursor, key, result, now, child)
+            if result.fate is Fate.CAPTURED:
+                cursor.execute(_CAPTURE, (*key, result.recipient.address, now))
+                captured.append(_captured(parcel, result, now))
+    for notice in (notices.failed, notices.delayed):
+        if notice is not None:
+            _to_outbox(cursor, parcel, notice, now)
+    if ended and not captured:
+        cursor.execute(_ASLEEP, (parcel.row,))
+    return Settled(ours, notices, captured)
+
+
+def _defer(cursor: Cursor, key: tuple[int, int], result: Result, now: int) -> None:
+    recipient, answer = result.recipient, result.answer
+    tried = 0 if result.crash else 1
+    error = answer.text[:ERROR_MOST]
+    cursor.execute(_LATER, (result.due, tried, result.crash, result.warn, error, *key))
+    if tried:
+        number = recipient.attempts + 1
+        said = (answer.reply or answer.reason)[:ERROR_MOST]
+        cursor.execute(_ATTEMPT, (*key, number, now, recipient.address, answer.host, said))
+        cursor.execute("DELETE FROM attempt WHERE mail = ? AND n = ? AND number <= ?", (*key, number - ATTEMPTS_KEPT))
+
+
+def _end(cursor: Cursor, key: tuple[int, int], result: Result, now: int, child: str) -> None:
+    recipient = result.recipient
+    detail = result.answer.text[:ERROR_MOST]
+    if result.expired:
+        detail = f"given up after its time; last: {detail}"
+    if result.fate is Fate.BOUNCED and not child:
+        detail += "; nobody is told, as its reverse path is null"
+    cursor.execute("DELETE FROM recipient WHERE mail = ? AND n = ?", key)
+    attempts = recipient.attempts + (0 if result.fate is Fate.CAPTURED else 1)
+    cursor.execute(_LEDGER, (*key, result.fate.value, now, recipient.address, attempts, detail, child))
+
+
+def _to_outbox(cursor: Cursor, parcel: Parcel, notice: Child, now: int) -> None:
+    cursor.execute(
+        "INSERT INTO outbox (mail_id, parent, reverse_path, recipients, content, at) VALUES (?, ?, ?, ?, ?, ?)"
+        " ON CONFLICT DO NOTHING",
+        (notice.mail_id, parcel.mail_id, notice.reverse_path, json.dumps(notice.recipients), notice.content, now),
+    )
+
+
+def _captured(parcel: Parcel, result: Result, now: int) -> CapturedItem:
+    return CapturedItem(
+        mail_id=parcel.mail_id,
+        n=result.recipient.n,
+        reverse_path=parcel.reverse_path,
+        address=result.recipient.address,
+        at=now,
+        subject=parcel.subject,
+        message_id=parcel.message_id,
+        size=parcel.ref.size + len(parcel.trace),
+        trace=parcel.trace,
+        ref=parcel.ref,
+    )

@@ -1,0 +1,1 @@
+"""What the relay does: takes mail into its queue, delivers what is due, answers operators."""

@@ -1,0 +1,148 @@
+"""From the bus into the queue: rows first, durably, then the acknowledgement; delivery is another matter.
+
+An event that can't be read is dropped with an error in the log: the journal has the mail, and the reconciler publishes
+again what neither queue nor ledger knows.
+"""
+
+import asyncio
+import json
+from collections.abc import Callable, Iterable
+
+from pydantic import ValidationError
+
+from barid_contracts.mail import Accepted
+from barid_runtime.bus.port import BusError, Consumer, Delivery
+from barid_runtime.clock import Clock
+from barid_runtime.database.port import DatabaseError
+from barid_runtime.logging import get_logger
+
+from ..policy.addresses import domain_of
+from ..policy.routing import Routing
+from ..ports.queue import NewMail, NewRecipient, Queue
+from .meters import Meters
+
+FETCH = 64
+"""Messages taken at once, each a batch of up to some hundred mails; one transaction."""
+
+FETCH_WAIT = 5.0
+"""Seconds that one fetch may find nothing."""
+
+_PAUSES = (0.2, 10.0)
+"""Seconds of the first and the longest wait while bus or database are down."""
+
+log = get_logger("relay.intake")
+
+
+class Intake:
+    """Runs from `start` to `close`. arrived: told which destinations have new rows."""
+
+    def __init__(
+        self,
+        consumer: Consumer,
+        queue: Queue,
+        routing: Routing,
+        clock: Clock,
+        meters: Meters,
+        arrived: Callable[[Iterable[str]], None],
+    ) -> None:
+        self._consumer = consumer
+        self._queue = queue
+        self._routing = routing
+        self._clock = clock
+        self._meters = meters
+        self._arrived = arrived
+        self._task: asyncio.Task[None] | None = None
+        self.problem = "ok"
+
+    def start(self) -> None:
+        self._task = asyncio.get_running_loop().create_task(self._run(), name="relay-intake")
+
+    async def close(self) -> None:
+        """What was fetched and not acknowledged comes again."""
+        task, self._task = self._task, None
+        if task is not None:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
+    async def _run(self) -> None:
+        pause, longest = _PAUSES
+        while True:
+            taken: list[Delivery] = []
+            try:
+                taken = await self._consumer.fetch(FETCH, FETCH_WAIT)
+                if taken:
+                    await self._take(taken)
+                self.problem = "ok"
+                pause = _PAUSES[0]
+            except (BusError, DatabaseError) as error:
+                if isinstance(error, DatabaseError):
+                    self.problem = str(error)
+                log.warning("waiting", reason=f"{type(error).__name__}: {error}", seconds=pause)
+                await self._give_back(taken, pause)
+                await self._clock.sleep(pause)
+                pause = min(2 * pause, longest)
+            except Exception:
+                # Not ending: all mail for other domains comes this way.
+                log.exception("intake failed")
+                await self._give_back(taken, longest)
+                await self._clock.sleep(longest)
+
+    async def _take(self, taken: list[Delivery]) -> None:
+        mails = [mail for delivery in taken for mail in self._mails(delivery.payload)]
+        added = await self._queue.enqueue(mails) if mails else 0
+        for delivery in taken:
+            await delivery.ack()
+        self._meters.queued.inc(added)
+        self._arrived({each.destination for mail in mails for each in mail.recipients})
+
+    async def _give_back(self, taken: list[Delivery], delay: float) -> None:
+        try:
+            for delivery in taken:
+                await delivery.nak(delay)
+        except BusError:
+            # Then they come again after their ack wait.
+            return
+
+    def _mails(self, payload: bytes) -> Iterable[NewMail]:
+        """One that can't be read does not hinder its neighbours."""
+        try:
+            batch = json.loads(payload)["mails"]
+            texts = list(batch)
+        except (ValueError, LookupError, TypeError, RecursionError) as error:
+            log.error("event unreadable", error=type(error).__name__, size=len(payload))  # noqa: TRY400
+            return
+        for text in texts:
+            try:
+                mail = Accepted.model_validate(text)
+            except ValidationError as error:
+                log.error("mail of an event unreadable", errors=error.error_count())  # noqa: TRY400
+                continue
+            if mail.ref is None:
+                log.error("mail without reference", mail_id=mail.mail_id)
+                continue
+            if found := self._new_mail(mail):
+                yield found
+
+    def _new_mail(self, mail: Accepted) -> NewMail | None:
+        assert mail.ref is not None
+        recipients = []
+        for each in mail.obligations:
+            if each.kind == "remote":
+                domain = domain_of(each.address)
+                destination = self._routing.destination(domain)
+                recipients.append(NewRecipient(each.n, each.address, each.original, domain, destination))
+        if not recipients:
+            return None
+        return NewMail(
+            mail_id=mail.mail_id,
+            at=mail.at,
+            ref=mail.ref,
+            reverse_path=mail.reverse_path,
+            trace=mail.trace,
+            # A client may ask for SMTPUTF8 without need; the host is asked for it only if the header can't do without.
+            smtputf8=mail.smtputf8 and (mail.headers_cut or not mail.headers.isascii()),
+            subject=mail.subject,
+            message_id=mail.message_id,
+            parent=mail.parent,
+            recipients=recipients,
+        )

@@ -1,0 +1,21 @@
+"""What is counted."""
+
+from barid_runtime.metrics import Metrics
+
+from ..ports.hosts import Fate
+
+STATES = ("due", "deferred", "leased", "held")
+
+
+class Meters:
+    def __init__(self, metrics: Metrics) -> None:
+        outcomes = metrics.counter("attempts", "Recipients attempted, by what became of them", ["outcome"])
+        self.outcomes = {fate: outcomes.labels(fate.value) for fate in Fate}
+        self.queued = metrics.counter("queued", "Recipients taken into the queue")
+        self.notices = metrics.counter("notices", "Delivery status notifications made")
+        self.lost_leases = metrics.counter("lost_leases", "Results that came too late to be written down")
+        depth = metrics.gauge("queue_recipients", "Recipients in the queue, by state", ["state"])
+        self.depth = {state: depth.labels(state) for state in STATES}
+        self.workers = metrics.gauge("workers", "Workers that deliver now")
+        self.dial = metrics.seconds("dial", "Connecting, greeting, TLS and log-in, failures included")
+        self.transaction = metrics.seconds("transaction", "One mail to one host, from MAIL to the last reply")

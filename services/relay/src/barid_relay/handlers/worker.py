@@ -1,0 +1,118 @@
+"""One worker: takes due rows of one destination in batches, delivers mail by mail, writes each outcome at once."""
+
+import asyncio
+import contextlib
+from collections.abc import Callable
+
+from barid_runtime.clock import Clock
+from barid_runtime.database.port import DatabaseError
+from barid_runtime.logging import get_logger
+
+from ..ports.hosts import Answer, DialFailed, Fate
+from ..ports.queue import Parcel, Queue
+from .delivery import Line
+from .settling import Settling
+
+BATCH = 100
+"""Recipients leased at a time, so also the most of one transaction: what every host takes (RFC 5321 §4.5.3.1.8)."""
+
+log = get_logger("relay.worker")
+
+
+class Worker:
+    """`run` ends when nothing is due any more, when the destination can't be reached, or when `stop` is set."""
+
+    def __init__(
+        self,
+        destination: str,
+        queue: Queue,
+        line: Line,
+        settling: Settling,
+        clock: Clock,
+        *,
+        lease_seconds: float,
+        more: Callable[[], None],
+        yields: Callable[[], bool],
+    ) -> None:
+        """more: called when a batch was full, so another worker may help. yields: whether others wait for our place."""
+        self._destination = destination
+        self._queue = queue
+        self._line = line
+        self._settling = settling
+        self._clock = clock
+        self._lease_seconds = lease_seconds
+        self._more = more
+        self._yields = yields
+        self._in_hand: list[Parcel] = []
+        self.stopping = False
+        self.failed: Answer | None = None
+        """Why the destination could not be reached, if that is how it ended."""
+        self.left = False
+        """There may be more, but it was others' turn."""
+
+    async def run(self) -> None:
+        renewing = asyncio.get_running_loop().create_task(self._renew())
+        try:
+            while not self.stopping:
+                batch = await self._lease()
+                if not batch:
+                    return
+                await self._work_off(batch)
+                if self.failed is not None:
+                    return
+                if self._yields():
+                    self.left = True
+                    return
+        except DatabaseError as error:
+            # What is leased comes back when its time has passed.
+            log.warning("queue unavailable", destination=self._destination, error=str(error))
+            self.left = True
+        finally:
+            renewing.cancel()
+            await self._end()
+
+    async def _lease(self) -> list[Parcel]:
+        now = int(self._clock.now() * 1000)
+        batch = await self._queue.lease(self._destination, now, BATCH, self._lease_seconds)
+        self._in_hand = list(batch)
+        if sum(len(parcel.recipients) for parcel in batch) == BATCH:
+            self._more()
+        return batch
+
+    async def _work_off(self, batch: list[Parcel]) -> None:
+        for parcel in batch:
+            if self.stopping:
+                return
+            try:
+                answers = await self._answers(parcel)
+            except Exception as error:
+                log.exception("delivery failed", mail_id=parcel.mail_id, destination=self._destination)
+                await self._settling.crashed(parcel, error)
+            else:
+                await self._settling.answers(parcel, answers)
+            self._in_hand.remove(parcel)
+
+    async def _answers(self, parcel: Parcel) -> list[Answer]:
+        """A destination that can't be reached is asked once for the whole batch."""
+        if self.failed is None:
+            try:
+                return await self._line.deliver(parcel)
+            except DialFailed as failed:
+                if failed.answer.fate is not Fate.DEFERRED:
+                    return [failed.answer] * len(parcel.recipients)
+                self.failed = failed.answer
+        return [self.failed] * len(parcel.recipients)
+
+    async def _renew(self) -> None:
+        """The event loop's time: leases are measured by real time, not by the injected clock."""
+        while True:
+            await asyncio.sleep(self._lease_seconds / 3)
+            with contextlib.suppress(DatabaseError):
+                if self._in_hand:
+                    await self._queue.renew(self._in_hand, self._lease_seconds)
+
+    async def _end(self) -> None:
+        with contextlib.suppress(DatabaseError):
+            if self._in_hand:
+                await self._queue.give_back(self._in_hand)
+        await self._line.close(keep=not self.stopping)

@@ -1,0 +1,57 @@
+"""The hosts of a domain, in the order of RFC 5321 §5.1, from what the DNS says."""
+
+from collections.abc import Callable, Sequence
+from ipaddress import ip_address
+
+from ..ports.hosts import Answer, Fate
+
+MOST_HOSTS = 8
+"""Hosts tried for one domain in one attempt; large operators publish up to five."""
+
+NULL_MX = Answer(Fate.BOUNCED, "5.1.10", reason="The domain says that it takes no mail (null MX, RFC 7505)")
+LOOP = Answer(Fate.BOUNCED, "5.4.6", reason="Mail for this domain would come back to this host")
+NO_SUCH_DOMAIN = Answer(Fate.BOUNCED, "5.1.2", reason="The domain does not exist")
+NO_HOST = Answer(Fate.BOUNCED, "5.4.4", reason="The domain has no host for its mail")
+BAD_DOMAIN = Answer(Fate.BOUNCED, "5.1.2", reason="The address has no domain that mail can go to")
+
+
+def mx_hosts(
+    domain: str,
+    records: Sequence[tuple[int, str]],
+    is_own: Callable[[str], bool],
+    shuffle: Callable[[list[str]], None],
+) -> list[str] | Answer:
+    """Best first, equals in random order (§5.1); or why there is none.
+
+    No record at all: the domain itself is the host. We ourselves among them: only better ones are of use, lest mail go
+    round in circles. A lone "" is the null MX; among others it is only an unusable name.
+    """
+    if not records:
+        return LOOP if is_own(domain) else [domain]
+    usable = [(preference, host) for preference, host in records if host]
+    if not usable:
+        return NULL_MX
+    limit = min((preference for preference, host in usable if is_own(host)), default=None)
+    if limit is not None:
+        usable = [(preference, host) for preference, host in usable if preference < limit]
+        if not usable:
+            return LOOP
+    hosts: list[str] = []
+    for preference in sorted({preference for preference, _ in usable}):
+        equals = sorted({host for each, host in usable if each == preference} - set(hosts))
+        shuffle(equals)
+        hosts += equals
+    return hosts[:MOST_HOSTS]
+
+
+def literal_address(domain: str) -> str | None:
+    """The address in a literal (`[192.0.2.1]`, `[IPv6:2001:db8::1]`); None if it is none."""
+    if not (domain.startswith("[") and domain.endswith("]")):
+        return None
+    text = domain[1:-1]
+    if text[:5].lower() == "ipv6:":
+        text = text[5:]
+    try:
+        return str(ip_address(text))
+    except ValueError:
+        return None

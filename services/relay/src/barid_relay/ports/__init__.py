@@ -1,0 +1,1 @@
+"""What the relay needs: a queue of record, names resolved, hosts spoken to."""

@@ -1,0 +1,38 @@
+"""All that the service holds while it runs."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from barid_runtime.bus.port import Bus
+from barid_runtime.clock import Clock
+from barid_runtime.journal.port import BodyReader
+
+from .hosts import Dialer, Resolver
+from .queue import Queue
+
+
+class Outbox(Protocol):
+    """Journals the notices that wait."""
+
+    def notify(self) -> None:
+        """There are new ones."""
+
+
+@dataclass(frozen=True, slots=True)
+class Doors:
+    """shuffle: puts equal hosts in random order, in place. problems: name → `ok` or what is wrong."""
+
+    bus: Bus
+    queue: Queue
+    outbox: Outbox
+    bodies: BodyReader
+    resolver: Resolver
+    dialer: Dialer
+    clock: Clock
+    shuffle: Callable[[list[str]], None]
+    problems: Callable[[], dict[str, str]]
+    close: Callable[[], Awaitable[None]]
+
+
+OpenDoors = Callable[[], Awaitable[Doors]]
