@@ -13,7 +13,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from barid_contracts.mail import AcceptedBatch
 from barid_contracts.settle import Filing, SettleRequest
-from barid_contracts.store import ViewRequest
+from barid_contracts.store import SummariesReply, ViewRequest
 from barid_mailstore.adapters.doors import MIGRATIONS
 from barid_mailstore.adapters.sqlite.index import Index
 from barid_mailstore.adapters.sqlite.store import sqlite_store
@@ -244,7 +244,8 @@ class IndexMachine(RuleBasedStateMachine):
             follower = self.followers.get(info.id, Follower())
             assert follower.rows == flags
             assert follower.modseq == info.modseq
-            summaries = self.run(self.store.views.summaries("bob", info.id, list(rows), ["size", "body"]))
+            text = self.run(self.store.views.summaries("bob", info.id, list(rows), ["size", "body"]))
+            summaries = SummariesReply.model_validate_json(text)
             assert {row.uid: row.mail_id for row in summaries.rows} == {uid: mail for uid, (_, mail) in rows.items()}
             assert info.size == sum(row.size for row in summaries.rows)
             total += info.size

@@ -177,6 +177,28 @@ async def test_summaries_stop_at_what_a_reply_holds(desk: Desk) -> None:
     assert replies == 3
 
 
+async def test_summaries_of_any_bytes(desk: Desk) -> None:
+    """Every byte comes back as the code point of its number; headers that were cut say so."""
+    octets = bytes(range(256)).decode("latin-1")
+    mail = make_mail(
+        "bob", headers=octets, envelope=octets, structure=octets, parts=octets, trace=octets, headers_cut=True
+    )
+    await desk.settle([mail], [filed(mail)])
+    box = await desk.box("bob")
+    fields = ["envelope", "structure", "headers", "body", "no_such_field"]
+    reply = await desk.ask(
+        store.SUMMARIES, store.SummariesRequest(account="bob", mailbox=box.id, uids=[1, 1, 7], fields=fields)
+    )
+    (row,) = reply.rows
+    assert row.prefix.endswith("\r\n" + octets)
+    assert row.headers == row.prefix + octets
+    assert row.headers_cut
+    assert (row.envelope, row.structure, row.parts) == (octets, octets, octets)
+    assert reply.more == []
+    nothing = store.SummariesRequest(account="bob", mailbox=box.id, uids=[], fields=[])
+    assert (await desk.ask(store.SUMMARIES, nothing)).rows == []
+
+
 async def test_finding(desk: Desk) -> None:
     await desk.deliver("bob", subject="Weekly Straße")
     await desk.deliver("bob", subject="other")

@@ -16,12 +16,11 @@ from barid_contracts.store import (
     ExpungeRequest,
     StoreReply,
     StoreRequest,
-    SummariesReply,
     SummariesRequest,
 )
 
 from ..ports.store import Store
-from .serving import Serving
+from .serving import Serving, parsed
 from .telling import Teller
 
 
@@ -32,14 +31,15 @@ class MessageHandlers:
 
     async def serve(self, serving: Serving) -> None:
         await serving.operation(VIEW, self._store.views.view)
-        await serving.operation(SUMMARIES, self.summaries)
+        await serving.raw(SUMMARIES.subject, self.summaries)
         await serving.operation(FIND, self._store.views.find)
         await serving.operation(STORE, self.store)
         await serving.operation(COPY, self.copy)
         await serving.operation(EXPUNGE, self.expunge)
         await serving.operation(APPEND, self.append)
 
-    async def summaries(self, request: SummariesRequest) -> SummariesReply:
+    async def summaries(self, payload: bytes) -> bytes:
+        request = parsed(SummariesRequest, payload)
         return await self._store.views.summaries(request.account, request.mailbox, request.uids, request.fields)
 
     async def store(self, request: StoreRequest) -> StoreReply:

@@ -3,6 +3,8 @@
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
+from pydantic import ValidationError
+
 from barid_contracts.base import Message, Operation
 from barid_runtime.bus.port import Answer, Bus, OperationFailed, Subscription
 from barid_runtime.bus.typed import answer
@@ -29,6 +31,14 @@ async def refusing(work: Awaitable[T]) -> T:
     except DatabaseError as error:
         log.warning("database", error=str(error))
         raise OperationFailed("unavailable", "The mailstore can't do it now") from error
+
+
+def parsed(model: type[Q], payload: bytes) -> Q:
+    """The request; raises OperationFailed, without its content, if it is none."""
+    try:
+        return model.model_validate_json(payload)
+    except ValidationError as error:
+        raise OperationFailed("invalid", f"{error.error_count()} fields of the request are wrong") from error
 
 
 class Serving:

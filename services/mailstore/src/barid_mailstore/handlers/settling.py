@@ -1,7 +1,5 @@
 """Settling, and what an operator does with mails that delivery could not settle."""
 
-from pydantic import ValidationError
-
 from barid_contracts.mail import ACCEPTED_LOCAL, Accepted, AcceptedBatch
 from barid_contracts.queue import HELD_ACT, HELD_LIST, HeldAction, HeldPage, QueueActionReply, QueueListRequest
 from barid_contracts.settle import (
@@ -14,13 +12,13 @@ from barid_contracts.settle import (
     MissingRequest,
     SettleRequest,
 )
-from barid_runtime.bus.port import Bus, OperationFailed
+from barid_runtime.bus.port import Bus
 from barid_runtime.ids import new_id
 from barid_runtime.logging import get_logger
 from barid_runtime.metrics import Metrics
 
 from ..ports.store import Store
-from .serving import Serving
+from .serving import Serving, parsed
 from .telling import Teller
 
 log = get_logger("mailstore.settling")
@@ -62,10 +60,7 @@ class SettlingHandlers:
 
     async def settle(self, payload: bytes) -> bytes:
         """SettleRequest to SettleReply, by hand: the reply's models would cost 2 µs a mail."""
-        try:
-            request = SettleRequest.model_validate_json(payload)
-        except ValidationError as error:
-            raise OperationFailed("invalid", f"{error.error_count()} fields of the request are wrong") from error
+        request = parsed(SettleRequest, payload)
         settlements = request.settlements
         commit = await self._store.settling.settle(request)
         statuses = await self._teller.tell(commit)

@@ -20,7 +20,6 @@ from barid_contracts.store import (
     MailboxList,
     QuotaReply,
     StoreReply,
-    SummariesReply,
     ViewReply,
     ViewRequest,
 )
@@ -88,7 +87,8 @@ class Views(Protocol):
 
     async def view(self, request: ViewRequest) -> ViewReply: ...
 
-    async def summaries(self, account: str, mailbox: int, uids: list[int], fields: list[str]) -> SummariesReply: ...
+    async def summaries(self, account: str, mailbox: int, uids: list[int], fields: list[str]) -> bytes:
+        """SummariesReply as JSON."""
 
     async def find(self, request: FindRequest) -> FindReply: ...
 

@@ -8,6 +8,7 @@ from barid_runtime.database.port import Cursor
 from ...ports.commits import Commit
 from ...ports.errors import Conflict, Invalid, NotFound
 from .index import Index
+from .mailboxes import ACCOUNT
 from .rows import AccountRow
 from .unit import Unit
 
@@ -33,7 +34,7 @@ class SqliteScripts:
     async def active(self, account: str) -> ActiveScriptReply:
         def work(cursor: Cursor) -> ActiveScriptReply:
             row = cursor.one(
-                "SELECT s.text, s.etag FROM script s JOIN account a ON a.id = s.account WHERE a.uuid = ? AND s.active",
+                f"SELECT text, etag FROM script WHERE account = {ACCOUNT} AND active",  # noqa: S608
                 (account,),
             )
             return ActiveScriptReply(text=row[0], etag=row[1]) if row is not None else ActiveScriptReply()
@@ -43,8 +44,7 @@ class SqliteScripts:
     async def list_all(self, account: str) -> list[ScriptInfo]:
         def work(cursor: Cursor) -> list[ScriptInfo]:
             rows = cursor.all(
-                "SELECT s.name, s.active, s.text FROM script s JOIN account a ON a.id = s.account WHERE a.uuid = ?"
-                " ORDER BY s.name",
+                f"SELECT name, active, text FROM script WHERE account = {ACCOUNT} ORDER BY name",  # noqa: S608
                 (account,),
             )
             return [ScriptInfo(name=row[0], active=bool(row[1]), text=row[2]) for row in rows]

@@ -2,10 +2,10 @@
 
 import json
 import re
+from bisect import bisect_right
 from collections.abc import Sequence
 
-from barid_contracts.mail import BodyRef
-from barid_contracts.store import FindReply, FindRequest, Found, SummariesReply, Summary, ViewReply, ViewRequest
+from barid_contracts.store import FindReply, FindRequest, Found, ViewReply, ViewRequest
 from barid_runtime.database.port import Cursor, Row, Value
 
 from ...policy.columns import uid_column, wide_column
@@ -13,7 +13,7 @@ from ...policy.finding import Wanted
 from ...policy.names import known_name
 from ...ports.errors import NotFound
 from .index import Index
-from .mailboxes import INFO_COLUMNS, info_of
+from .mailboxes import ACCOUNT, INFO_COLUMNS, info_of
 
 MOST_VIEW_ROWS = 100_000
 """Rows of one chunk: 2.7 MB on the bus."""
@@ -21,29 +21,30 @@ MOST_VIEW_ROWS = 100_000
 HEAVY_ROWS = 2_000
 """Above this a view is read in a thread: 1 ms of the loop."""
 
-REPLY_BYTES = 700_000
+REPLY_CHARACTERS = 700_000
 """Of one reply of summaries: below the bus's usual message, above what a client reads at a time."""
 
 MOST_SUMMARIES = 2_000
-"""Rows of one reply: bounds the time of the loop when they are small."""
+"""Rows of one reply: bounds the time of the loop (5 ms) when they are small."""
 
 MOST_LOOKED_AT = 20_000
 """Messages of a mailbox that a search by text looks at, newest first."""
 
-_INFO = (
-    f"SELECT {INFO_COLUMNS}, m.keywords FROM mailbox m JOIN account a ON a.id = m.account WHERE a.uuid = ? AND m.id = ?"  # noqa: S608
-)
+_INFO = f"SELECT {INFO_COLUMNS}, m.keywords FROM mailbox m WHERE m.account = {ACCOUNT} AND m.id = ?"  # noqa: S608
 _VIEW = "SELECT uid, flags, modseq FROM message WHERE mailbox = ? AND uid > ? ORDER BY uid LIMIT ?"
 _VIEW_SINCE = "SELECT uid, flags, modseq FROM message WHERE mailbox = ? AND uid > ? AND modseq > ? ORDER BY uid LIMIT ?"
 
-_FIELD_COLUMNS = {
-    "size": ("m.size",),
-    "date": ("m.internaldate",),
-    "envelope": ("b.envelope",),
-    "structure": ("b.structure",),
-    "headers": ("m.prefix", "b.trace", "b.headers", "b.headers_cut"),
-    "body": ("m.prefix", "b.trace", "b.parts", "p.name", "b.offset", "b.head", "b.size", "b.mail_id"),
+_FIELDS = {
+    "size": "'size', m.size",
+    "date": "'date', m.internaldate",
+    "envelope": "'envelope', b.envelope",
+    "structure": "'structure', b.structure",
+    "headers": "'headers', m.prefix || b.trace || b.headers,"
+    " 'headers_cut', json(CASE b.headers_cut WHEN 0 THEN 'false' ELSE 'true' END)",
+    "body": "'prefix', m.prefix || b.trace, 'parts', b.parts, 'mail_id', b.mail_id,"
+    " 'ref', json_object('pack', p.name, 'offset', b.offset, 'head', b.head, 'size', b.size)",
 }
+"""The fields of a Summary as arguments of json_object: SQLite writes the JSON, 2 µs a row instead of 11 with models."""
 
 
 def _owned(cursor: Cursor, account: str, mailbox: int) -> Row:
@@ -85,47 +86,20 @@ def _view(cursor: Cursor, request: ViewRequest) -> ViewReply:
     )
 
 
-def _summary_sql(fields: Sequence[str]) -> tuple[str, list[str]]:
-    columns: list[str] = []
-    for field in fields:
-        columns += [column for column in _FIELD_COLUMNS.get(field, ()) if column not in columns]
+def _summaries_sql(fields: Sequence[str]) -> str:
+    """One row a message: UID, Summary as JSON. Fields that don't exist are left out."""
+    chosen = [_FIELDS[field] for field in sorted(set(fields)) if field in _FIELDS]
+    needs = ", ".join(["'uid', m.uid", *chosen])
     joins = ""
-    if any(column[0] in "bp" for column in columns):
+    if "b." in needs:
         joins = " JOIN body b ON b.id = m.body"
-    if "p.name" in columns:
+    if "p.name" in needs:
         joins += " JOIN pack p ON p.id = b.pack"
-    chosen = ", ".join(["m.uid", *columns])
     return (
         # All parts come from the table above.
-        f"SELECT {chosen} FROM message m{joins}"  # noqa: S608
-        " WHERE m.mailbox = ? AND m.uid IN (SELECT value FROM json_each(?)) ORDER BY m.uid",
-        columns,
+        f"SELECT m.uid, json_object({needs}) FROM message m{joins}"  # noqa: S608
+        " WHERE m.mailbox = ? AND m.uid IN (SELECT value FROM json_each(?)) ORDER BY m.uid"
     )
-
-
-def _summary(row: Row, columns: list[str], wanted: set[str]) -> tuple[Summary, int]:
-    """The summary and about how many bytes it takes."""
-    values = dict(zip(columns, row[1:], strict=True))
-    prefix = values.get("m.prefix", "") + values.get("b.trace", "")
-    headers = prefix + values["b.headers"] if "headers" in wanted else ""
-    body = "body" in wanted
-    summary = Summary(
-        uid=row[0],
-        size=values.get("m.size", 0),
-        date=values.get("m.internaldate", 0),
-        envelope=values.get("b.envelope", ""),
-        structure=values.get("b.structure", ""),
-        headers=headers,
-        headers_cut=bool(values.get("b.headers_cut", 0)),
-        prefix=prefix if body else "",
-        parts=values.get("b.parts", ""),
-        ref=BodyRef(pack=values["p.name"], offset=values["b.offset"], head=values["b.head"], size=values["b.size"])
-        if body
-        else None,
-        mail_id=values.get("b.mail_id", ""),
-    )
-    size = 200 + len(headers) + len(summary.envelope) + len(summary.structure) + len(summary.parts)
-    return summary, size + len(summary.prefix)
 
 
 class SqliteViews:
@@ -142,24 +116,22 @@ class SqliteViews:
         row = cursor.one("SELECT messages FROM mailbox WHERE id = ?", (request.mailbox,))
         return min(row[0], request.limit) if row is not None else 0
 
-    async def summaries(self, account: str, mailbox: int, uids: list[int], fields: list[str]) -> SummariesReply:
-        def work(cursor: Cursor) -> SummariesReply:
+    async def summaries(self, account: str, mailbox: int, uids: list[int], fields: list[str]) -> bytes:
+        wanted = sorted(set(uids))
+        sql = _summaries_sql(fields)
+
+        def work(cursor: Cursor) -> bytes:
             _owned(cursor, account, mailbox)
-            wanted = sorted(set(uids))
-            sql, columns = _summary_sql(fields)
-            chosen = set(fields)
-            rows: list[Summary] = []
+            rows: list[str] = []
+            more = wanted[MOST_SUMMARIES:]
             total = 0
-            for row in cursor.execute(sql, (mailbox, json.dumps(wanted[:MOST_SUMMARIES]))):
-                if total >= REPLY_BYTES:
+            for uid, text in cursor.execute(sql, (mailbox, json.dumps(wanted[:MOST_SUMMARIES]))):
+                rows.append(text)
+                total += len(text)
+                if total >= REPLY_CHARACTERS:
+                    more = wanted[bisect_right(wanted, uid) :]
                     break
-                summary, size = _summary(row, columns, chosen)
-                rows.append(summary)
-                total += size
-            else:
-                return SummariesReply(rows=rows, more=wanted[MOST_SUMMARIES:])
-            last = rows[-1].uid
-            return SummariesReply(rows=rows, more=[uid for uid in wanted if uid > last])
+            return f'{{"rows":[{",".join(rows)}],"more":{json.dumps(more)}}}'.encode()
 
         return await self._index.read(work)
 
@@ -186,8 +158,7 @@ def _boxes(cursor: Cursor, request: FindRequest) -> list[Row]:
         conditions = " AND m.name = ?"
         parameters.append(known_name(request.mailbox))
     return cursor.all(
-        "SELECT m.id, m.name, m.messages FROM mailbox m JOIN account a ON a.id = m.account"  # noqa: S608
-        f" WHERE a.uuid = ? AND m.messages > 0{conditions}",
+        f"SELECT m.id, m.name, m.messages FROM mailbox m WHERE m.account = {ACCOUNT} AND m.messages > 0{conditions}",  # noqa: S608
         parameters,
     )
 
