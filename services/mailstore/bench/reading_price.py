@@ -3,6 +3,7 @@
 Run: python services/mailstore/bench/reading_price.py
 """
 
+import json
 import tempfile
 import time
 from collections.abc import Awaitable, Callable
