@@ -1,6 +1,7 @@
 """All subcommands, and the options of `barid up`. No imports here beyond typer and what is as light."""
 
 import importlib
+import importlib.util
 import sys
 from collections.abc import Callable
 from enum import StrEnum
@@ -167,6 +168,68 @@ def _overrides(given: list[str]) -> dict[str, dict[str, str]]:
     return found
 
 
+@app.command()
+def send(
+    to: Annotated[list[str], typer.Option("--to", help="an address; may be repeated")],
+    sender: Annotated[str, typer.Option("--from", help="default: the first account known here")] = "",
+    subject: Annotated[str, typer.Option()] = "Hello",
+    body: Annotated[str, typer.Option(help="`-` reads standard input")] = "Hello from barid.",
+    attach: Annotated[list[Path] | None, typer.Option(help="a file; may be repeated")] = None,
+    password: Annotated[
+        str | None, typer.Option(envvar="BARID_PASSWORD", help="if the data folder doesn't know it")
+    ] = None,
+    data: DataOption = DEFAULT_DATA,
+) -> None:
+    """Send a mail through the running system, as one of its accounts."""
+    from . import letters
+
+    try:
+        running = letters.Running.find(data)
+        author = sender or running.first_account()
+        text = sys.stdin.read() if body == "-" else body
+        message = letters.compose(author, to, subject, text, attach or ())
+        typer.echo(letters.send(running, author, to, message, password))
+    except letters.LetterError as error:
+        typer.echo(f"barid send: {error}", err=True)
+        raise typer.Exit(1) from None
+
+
+@app.command()
+def read(
+    account: Annotated[str, typer.Option(help="default: the first account known here")] = "",
+    mailbox: Annotated[str, typer.Option()] = "INBOX",
+    newest: Annotated[int, typer.Option(min=1, help="at most so many")] = 10,
+    as_json: Annotated[bool, typer.Option("--json")] = False,
+    password: Annotated[
+        str | None, typer.Option(envvar="BARID_PASSWORD", help="if the data folder doesn't know it")
+    ] = None,
+    data: DataOption = DEFAULT_DATA,
+) -> None:
+    """Show an account's newest mail in the running system."""
+    from . import letters
+
+    try:
+        running = letters.Running.find(data)
+        login = account or running.first_account()
+        letters.show(letters.read(running, login, mailbox, newest, password), as_json)
+    except letters.LetterError as error:
+        typer.echo(f"barid read: {error}", err=True)
+        raise typer.Exit(1) from None
+
+
+@app.command()
+def doctor(
+    as_json: Annotated[bool, typer.Option("--json")] = False,
+    deep: Annotated[bool, typer.Option("--deep", help="read every message in the journal")] = False,
+    port_base: Annotated[int, typer.Option(help="as for `barid up`")] = 10_000,
+    data: DataOption = DEFAULT_DATA,
+) -> None:
+    """Look whether all is well: each line ok, warn or fail, with the fix. Exit code 1 if anything failed."""
+    from .doctor import examine
+
+    raise typer.Exit(examine(data.absolute(), port_base, as_json=as_json, deep=deep))
+
+
 def _service_command(service: str) -> Callable[[], None]:
     def command() -> None:
         importlib.import_module(module_of(service)).main()
@@ -180,3 +243,10 @@ for _name in SERVICES:
     app.command(_name.replace("_", "-"), rich_help_panel="Services")(_service_command(_name))
     if "_" in _name:
         app.command(_name, hidden=True)(_service_command(_name))
+
+if importlib.util.find_spec("barid.cli") is not None:
+    _apps = importlib.import_module("barid.cli").apps
+else:
+    _apps = {}
+for _name, _group in _apps.items():
+    app.add_typer(_group, name=_name)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, cast
 
 from barid_runtime.service import Service
-from barid_runtime.settings import ServiceSettings, load
+from barid_runtime.settings import ServiceSettings, SettingsError, load
 
 from .roster import SERVICES, module_of, settings_module_of
 
@@ -17,9 +17,13 @@ def settings_type(service: str) -> type[ServiceSettings]:
 
 
 def build(service: str, given: Mapping[str, Any], load_settings: Callable[..., ServiceSettings] = load) -> Service:
-    """A service, not started. Raises SettingsError."""
-    module = importlib.import_module(module_of(service))
-    return cast("Service", module.build(load_settings(settings_type(service), **given)))
+    """A service, not started. Raises SettingsError, also for a setting that the service doesn't have."""
+    kind = settings_type(service)
+    if unknown := sorted(given.keys() - kind.model_fields.keys()):
+        raise SettingsError(
+            f"{service} has no setting {', '.join(unknown)}; it has {', '.join(sorted(kind.model_fields))}"
+        )
+    return cast("Service", importlib.import_module(module_of(service)).build(load_settings(kind, **given)))
 
 
 def installed() -> list[str]:

@@ -54,12 +54,10 @@ class LocalCrew:
         self,
         build: Callable[[str, Mapping[str, Any]], Service],
         *,
-        host: str,
         health_port: int,
         drain_seconds: float,
     ) -> None:
         self._build = build
-        self._host = host
         self._health_port = health_port
         self._drain_seconds = drain_seconds
         self._services: dict[str, Service] = {}
@@ -72,7 +70,7 @@ class LocalCrew:
         self._services = {name: self._build(name, given) for name, given in settings.items()}
         self._runner = runner = Runner(list(self._services.values()))
         asyncio.get_running_loop().set_exception_handler(runner.on_exception)
-        self._health = HealthServer(runner.services, host=self._host, port=self._health_port)
+        self._health = HealthServer(runner.services, port=self._health_port)
         self._health.started = runner.started
         await self._health.start()
         self._watch = asyncio.create_task(self._watch_fatal())

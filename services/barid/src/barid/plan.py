@@ -101,7 +101,7 @@ def groups(services: Iterable[str], processes: int) -> list[tuple[str, ...]]:
     return [tuple(each) for each in bins if each]
 
 
-def service_settings(service: str, options: UpOptions, bus_url: str, bus_password: str) -> dict[str, Any]:
+def service_settings(service: str, options: UpOptions, bus_url: str, bus_password: str, api_key: str) -> dict[str, Any]:
     """What the service's `Settings` are loaded with, above environment and file. JSON-able."""
     ports = listening_ports(options)
     given: dict[str, Any] = {
@@ -120,6 +120,8 @@ def service_settings(service: str, options: UpOptions, bus_url: str, bus_passwor
         given["allow_plaintext"] = options.allow_plaintext
     if service == "smtp_ingress" and options.max_size is not None:
         given["max_size"] = options.max_size
+    if service == "admin":
+        given["admin_api_key"] = api_key
     if service == "relay":
         given["outbound"] = options.outbound
         given["routes"] = dict(options.routes)

@@ -24,6 +24,9 @@ from .crew import CHECK_SECONDS, READY_SECONDS, CrewError, in_order_of_leaving
 
 log = get_logger("barid.supervisor")
 
+LOOPBACK = "127.0.0.1"
+"""Where health is served: nobody else asks."""
+
 PAUSE_FIRST = 0.1
 PAUSE_MOST = 10.0
 STABLE_SECONDS = 30.0
@@ -63,17 +66,15 @@ class Supervisor:
         groups: Sequence[tuple[str, ...]],
         health_ports: Sequence[int],
         *,
-        host: str,
         drain_seconds: float,
         log_level: str,
         log_format: str,
         keep: Sequence[int] = (),
     ) -> None:
         self._groups = {
-            "+".join(services): Group("+".join(services), services, port or _free_port(host))
+            "+".join(services): Group("+".join(services), services, port or _free_port())
             for services, port in zip(groups, health_ports, strict=True)
         }
-        self._host = host
         self._drain_seconds = drain_seconds
         self._log = (log_level, log_format)
         self._keep = tuple(keep)
@@ -278,16 +279,16 @@ class Supervisor:
         try:
             async with asyncio.timeout(READY_SECONDS):
                 await group.ready.wait()
-                while not await _answers_ready(self._host, group.health_port):
+                while not await _answers_ready(group.health_port):
                     await asyncio.sleep(CHECK_SECONDS)
                     await group.ready.wait()
         except TimeoutError:
             raise CrewError(f"{group.name} was not ready in {READY_SECONDS:.0f} s; see its log above") from None
 
 
-async def _answers_ready(host: str, port: int) -> bool:
+async def _answers_ready(port: int) -> bool:
     try:
-        reader, writer = await asyncio.open_connection(host, port)
+        reader, writer = await asyncio.open_connection(LOOPBACK, port)
     except OSError:
         return False
     try:
@@ -299,8 +300,8 @@ async def _answers_ready(host: str, port: int) -> bool:
         writer.close()
 
 
-def _free_port(host: str) -> int:
+def _free_port() -> int:
     """Somebody else may take it before we use it: then that process fails, and its next start too. Rare, and only
     where any ports were asked for."""
-    with socket.create_server((host, 0)) as probe:
+    with socket.create_server((LOOPBACK, 0)) as probe:
         return int(probe.getsockname()[1])

@@ -36,6 +36,7 @@ from .plan import PlanError, UpOptions, groups, health_port, listening_ports, se
 from .provision import provision
 from .roster import BUS, module_of
 from .supervisor import Supervisor
+from .welcome import welcome
 
 log = get_logger("barid.up")
 
@@ -127,6 +128,9 @@ class _System:
 
     async def _start(self) -> None:
         began = time.perf_counter()
+        if self._options.ready_file is not None:
+            # One of an earlier run says nothing about this one.
+            self._options.ready_file.unlink(missing_ok=True)
         self._crew = crew = await self._hire()
         await self._bus.start()
         self._tasks.append(asyncio.create_task(self._keep_bus()))
@@ -143,6 +147,8 @@ class _System:
         gc.freeze()
         self._tell()
         self._tasks.append(asyncio.create_task(self._keep_told()))
+        sys.stdout.write(welcome(self._status(), self._folder.path))
+        sys.stdout.flush()
         log.info("ready", seconds=round(time.perf_counter() - began, 3))
 
     async def _hire(self) -> Crew:
@@ -150,14 +156,11 @@ class _System:
         if options.processes == 1:
             for service in self._services:
                 importlib.import_module(module_of(service))
-            return LocalCrew(
-                build, host=options.host, health_port=health_port(options, 0), drain_seconds=options.drain_seconds
-            )
+            return LocalCrew(build, health_port=health_port(options, 0), drain_seconds=options.drain_seconds)
         dealt = groups(self._services, options.processes)
         supervisor = Supervisor(
             dealt,
             [health_port(options, number) for number in range(len(dealt))],
-            host="127.0.0.1",
             drain_seconds=options.drain_seconds,
             log_level=options.log_level,
             log_format=options.log_format,
@@ -169,7 +172,7 @@ class _System:
     def _settings(self) -> Mapping[str, dict[str, Any]]:
         url = self._bus.url
         return {
-            service: service_settings(service, self._options, url, self._passwords[service])
+            service: service_settings(service, self._options, url, self._passwords[service], self._api_key)
             for service in self._services
         }
 

@@ -1,0 +1,47 @@
+"""What `barid up` says once everything answers: where, as whom, and how to send and read a first mail."""
+
+import shlex
+from pathlib import Path
+from typing import Any
+
+ACCOUNTS_SHOWN = 3
+
+PURPOSES = {
+    "smtp": "mail from other systems",
+    "submission": "users' mail, STARTTLS",
+    "submissions": "users' mail, TLS",
+    "lmtp": "mail from a neighbour",
+    "imap": "reading, STARTTLS",
+    "imaps": "reading, TLS",
+    "pop3": "reading, STLS",
+    "pop3s": "reading, TLS",
+    "admin": "REST API",
+}
+
+
+def welcome(status: dict[str, Any], data: Path) -> str:
+    """status: as in `running.json`. A text for a terminal."""
+    lines = ["", "Barid is ready.", ""]
+    lines += [f"  {name:<12} {status[name]:<22} {purpose}" for name, purpose in PURPOSES.items() if name in status]
+    accounts = status["accounts"]
+    lines += ["", "Accounts:"]
+    lines += [f"  {each['login']}   password {each['password']}" for each in accounts[:ACCOUNTS_SHOWN]]
+    if len(accounts) > ACCOUNTS_SHOWN:
+        lines.append(f"  and {len(accounts) - ACCOUNTS_SHOWN} more")
+    if accounts:
+        lines += ["", "Try it, in another terminal:", *_tries(status, data)]
+    lines += ["", f"Data: {data}. API key: in {data / 'admin.json'}. Ctrl-C ends it.", ""]
+    return "\n".join(lines) + "\n"
+
+
+def _tries(status: dict[str, Any], data: Path) -> list[str]:
+    first, second = status["accounts"][0], status["accounts"][min(1, len(status["accounts"]) - 1)]
+    where = "" if data == Path.cwd() / "data" else f" --data {shlex.quote(str(data))}"
+    tries = []
+    if "submission" in status:
+        tries.append(f"  barid send{where} --from {first['login']} --to {second['login']} --subject Hello")
+    if "imaps" in status:
+        tries.append(f"  barid read{where} --account {second['login']}")
+        login = shlex.quote(f"{second['login']}:{second['password']}")
+        tries.append(f"  curl -k -u {login} 'imaps://{status['imaps']}/INBOX;MAILINDEX=1'")
+    return tries
