@@ -1,1 +1,1 @@
-"""REST admin API."""
+"""REST admin API: operate the system over HTTP."""

@@ -1,0 +1,22 @@
+"""Opens the doors of the embedded size: bus, and the journal on a local directory."""
+
+from barid_runtime.bus.nats import connect
+from barid_runtime.journal.bodies import LocalBodies
+
+from ..ports import Doors, OpenDoors
+from ..settings import Settings
+
+
+def embedded(settings: Settings) -> OpenDoors:
+    async def open_doors() -> Doors:
+        password = settings.bus_password.get_secret_value()
+        bus = await connect(settings.bus_url, user=settings.bus_user, password=password, name="admin")
+        bodies = LocalBodies(settings.journal)
+
+        async def close() -> None:
+            bodies.close()
+            await bus.close()
+
+        return Doors(bus, bodies, close)
+
+    return open_doors

@@ -1,0 +1,56 @@
+"""Who may come in, decided before anything of a request is read: keys, and paths as segments.
+
+Without a key one may see the description of the API (`/openapi.json`) and of its problems: they hold no secrets, and
+tools need them first.
+"""
+
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+
+from ..policy.keys import Keys, Scope, bearer
+from .problems import problem
+from .segments import encoded
+
+Scope_ = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+App = Callable[[Scope_, Receive, Send], Awaitable[None]]
+
+_OPEN = ("/openapi.json", "/problems/")
+_LOOKING = ("GET", "HEAD", "OPTIONS")
+
+
+class Gate:
+    """An ASGI app before the app."""
+
+    def __init__(self, app: App, keys: Keys) -> None:
+        self._app = app
+        self._keys = keys
+
+    async def __call__(self, scope: Scope_, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            refused = self._refusal(scope)
+            if refused is not None:
+                await refused(scope, receive, send)
+                return
+        await self._app(scope, receive, send)
+
+    def _refusal(self, scope: Scope_) -> App | None:
+        path = encoded(scope.get("raw_path") or scope["path"].encode())
+        if path is None:
+            return problem("bad-request", "the path is not UTF-8 text")
+        scope["path"] = path
+        if path.startswith(_OPEN):
+            return None
+        given = [value for name, value in scope["headers"] if name == b"authorization"]
+        if not given:
+            return problem("unauthorized", headers={"WWW-Authenticate": 'Bearer realm="barid"'})
+        key = bearer(given[0].decode("latin-1")) if len(given) == 1 else ""
+        allowed = self._keys.scope_of(key)
+        if allowed is None:
+            asked = {"WWW-Authenticate": 'Bearer realm="barid", error="invalid_token"'}
+            return problem("unauthorized", "that key is not one of this system", headers=asked)
+        if allowed is Scope.READ and scope["method"] not in _LOOKING:
+            asked = {"WWW-Authenticate": 'Bearer realm="barid", error="insufficient_scope"'}
+            return problem("forbidden", "this key may only look", headers=asked)
+        return None
