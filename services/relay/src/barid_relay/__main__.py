@@ -10,10 +10,8 @@ from .settings import Settings
 
 
 def build(settings: Settings) -> Service:
-    relay: Relay
     metrics = Metrics("relay")
-    relay = Relay(settings, lambda: embedded(settings, relay.meters.dial)(), metrics)
-    return relay
+    return Relay(settings, embedded(settings, metrics), metrics)
 
 
 def main() -> None:

@@ -3,8 +3,6 @@
 import random
 from contextlib import AsyncExitStack
 
-from prometheus_client import Histogram
-
 from barid_runtime.bus.nats import connect
 from barid_runtime.clock import Clock, SystemClock
 from barid_runtime.database.migrations import migrate
@@ -12,6 +10,7 @@ from barid_runtime.database.sqlite import open_database
 from barid_runtime.journal.bodies import LocalBodies
 from barid_runtime.journal.packs import PackJournal
 from barid_runtime.journal.publisher import Publisher
+from barid_runtime.metrics import Metrics
 from barid_runtime.outbox import OutboxPump, directory_resolver
 
 from ..ports.doors import Doors, OpenDoors
@@ -26,9 +25,11 @@ MIGRATIONS = "barid_relay.adapters.migrations"
 
 
 def embedded(
-    settings: Settings, dial: Histogram, *, clock: Clock | None = None, timeouts: Timeouts | None = None
+    settings: Settings, metrics: Metrics, *, clock: Clock | None = None, timeouts: Timeouts | None = None
 ) -> OpenDoors:
     """What opens them. A failure closes those that were open already, so it may be called again."""
+
+    dial = metrics.seconds("dial", "Connecting, greeting, TLS and log-in, failures included")
 
     async def open_doors() -> Doors:
         time = clock or SystemClock()

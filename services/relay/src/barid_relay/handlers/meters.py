@@ -17,5 +17,4 @@ class Meters:
         depth = metrics.gauge("queue_recipients", "Recipients in the queue, by state", ["state"])
         self.depth = {state: depth.labels(state) for state in STATES}
         self.workers = metrics.gauge("workers", "Workers that deliver now")
-        self.dial = metrics.seconds("dial", "Connecting, greeting, TLS and log-in, failures included")
         self.transaction = metrics.seconds("transaction", "One mail to one host, from MAIL to the last reply")
