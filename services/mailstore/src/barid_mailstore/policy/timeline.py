@@ -48,8 +48,9 @@ def timeline(
     rows: Sequence[LedgerRow],
     attempts: Sequence[tuple[Any, ...]],
     released: Sequence[tuple[Any, ...]],
+    given_up: Sequence[tuple[Any, ...]],
 ) -> list[TraceStep]:
-    """attempts: (n, count, at, error). released: (n, at, reason)."""
+    """attempts: (n, count, at, error). released: (n, at, reason). given_up: children, (mail_id, at, kind, reason)."""
     steps: list[TraceStep] = []
     if rows:
         origin = next((row.reverse_path for row in rows if row.reverse_path is not None), "")
@@ -60,6 +61,8 @@ def timeline(
         steps.append(TraceStep(at=at, mail_id=mail_id, what="attempt", n=n, detail=f"{count}: {error}"))
     for n, at, reason in released:
         steps.append(TraceStep(at=at, mail_id=mail_id, what="attempt", n=n, detail=f"released; was held: {reason}"))
+    for child_id, at, kind, reason in given_up:
+        steps.append(TraceStep(at=at, mail_id=child_id, what="child", detail=f"{kind} given up: {reason}"))
     for row in rows:
         held = json.loads(row.detail) if row.detail else {}
         steps.append(

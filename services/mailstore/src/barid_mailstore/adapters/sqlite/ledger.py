@@ -80,7 +80,10 @@ def _trace(cursor: Cursor, mail_id: str) -> list[TraceStep]:
     rows = [LedgerRow(*row) for row in cursor.all(_ROWS, (mail_id,))]
     attempts = cursor.all("SELECT n, count, at, error FROM attempt WHERE mail_id = ? ORDER BY n", (mail_id,))
     released = cursor.all("SELECT n, released, reason FROM held WHERE mail_id = ? AND released IS NOT NULL", (mail_id,))
-    return timeline(mail_id, rows, attempts, released)
+    given_up = cursor.all(
+        "SELECT mail_id, at, kind, given_up FROM outbox WHERE parent = ? AND given_up IS NOT NULL", (mail_id,)
+    )
+    return timeline(mail_id, rows, attempts, released, given_up)
 
 
 _ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"

@@ -23,6 +23,9 @@ from .unit import Unit
 APPENDED = -1
 """The ledger's `n` of an APPEND: it owes nobody, but asked twice it must be done once."""
 
+MOST_UID = 2**32 - 1
+"""RFC 3501 §2.3.1.1. What is beyond names no message, and would not fit into a column."""
+
 MOST_ROWS = 200_000
 """Rows in one reply: 5 MB as columns in base64, under the bus's limit. Whoever asked for more asks for the view."""
 
@@ -31,7 +34,7 @@ def where_uids(mailbox: int, uids: list[int] | None) -> tuple[str, list[Value]]:
     """The condition on `message`, and its parameters."""
     if uids is None:
         return "mailbox = ?", [mailbox]
-    wanted = sorted(set(uids))
+    wanted = sorted({uid for uid in uids if 0 < uid <= MOST_UID})
     if wanted and wanted[-1] - wanted[0] == len(wanted) - 1:
         return "mailbox = ? AND uid BETWEEN ? AND ?", [mailbox, wanted[0], wanted[-1]]
     return "mailbox = ? AND uid IN (SELECT value FROM json_each(?))", [mailbox, json.dumps(wanted)]
