@@ -1,0 +1,53 @@
+"""Fixtures of a whole mail system, and their options."""
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from .mail_system import MailSystem
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    group = parser.getgroup("barid")
+    group.addoption(
+        "--barid-processes",
+        type=int,
+        default=None,
+        help="processes of the fixture mail_system; 0: one for each service (default: the ini value, 1)",
+    )
+    parser.addini("barid_processes", "processes of the fixture mail_system", default="1")
+    parser.addini("barid_options", "further options of `barid up` for mail_system", type="args", default=[])
+
+
+@pytest.fixture(scope="session")
+def mail_systems(
+    tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Config
+) -> "Iterator[Callable[..., MailSystem]]":
+    """A factory for tests that need several, or special ones: `mail_systems(*options, processes=…)`.
+
+    Each has data and ports of its own and is stopped at the end of the session, if it wasn't before.
+    """
+    from .mail_system import MailSystem
+
+    chosen = pytestconfig.getoption("--barid-processes")
+    usual = chosen if chosen is not None else int(pytestconfig.getini("barid_processes"))
+    with ExitStack() as stack:
+
+        def start(*options: str, processes: int | None = None) -> MailSystem:
+            folder = tmp_path_factory.mktemp("barid")
+            system = MailSystem(folder, options, processes=usual if processes is None else processes)
+            system.start()
+            stack.callback(system.stop)
+            return system
+
+        yield start
+
+
+@pytest.fixture(scope="session")
+def mail_system(mail_systems: "Callable[..., MailSystem]", pytestconfig: pytest.Config) -> "MailSystem":
+    """A running Barid for the whole session (mail_system.py says what it can). Tests keep apart by using accounts of
+    their own: `mail_system.account()`."""
+    return mail_systems(*pytestconfig.getini("barid_options"))
