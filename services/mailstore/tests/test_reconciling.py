@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from barid_contracts import settle
+from barid_contracts import settle, store
 from barid_contracts.mail import ACCEPTED_LOCAL, ACCEPTED_REMOTE, ACCEPTED_STREAM, Accepted, AcceptedBatch, Key
 from barid_mailstore.handlers.reconciler import Reconciler
 from barid_mailstore.handlers.service import Mailstore
@@ -64,6 +64,7 @@ def root(settings: Settings) -> Path:
 def reconciler(mailstore: Mailstore) -> Reconciler:
     assert mailstore.reconciler is not None
     mailstore.reconciler.suspicious_grace = 0.0
+    mailstore.reconciler.collect_every = 1
     return mailstore.reconciler
 
 
@@ -189,6 +190,11 @@ async def test_mail_in_line_is_left_alone_while_delivery_is_at_work(
     await reconciler.round()  # nothing was settled since the last round
     again = await published(bus, "mda", ACCEPTED_LOCAL.subject)
     assert [mail.mail_id for mail in again] == [mail.mail_id for mail in mails[1:]]
+    await reconciler.round()
+    assert await published(bus, "mda", ACCEPTED_LOCAL.subject) == [], "a delivery that is away is not drowned"
+    reconciler.suspect()
+    await reconciler.round()
+    assert len(await published(bus, "mda", ACCEPTED_LOCAL.subject)) == 2
 
 
 def make_now(*recipients: str) -> Accepted:
@@ -210,3 +216,39 @@ async def test_a_held_mail_owes_nothing_but_keeps_its_pack(
     assert states(root) == ["closed"]
     keys = [Key(mail_id=mail.mail_id, n=0)]
     assert (await desk.ask(settle.MAILSTORE_MISSING, settle.MissingRequest(keys=keys))).keys == []
+
+
+async def test_packs_of_appends_alone_are_closed_and_live_as_long_as_their_messages(
+    desk: Desk, root: Path, relay: Relay, reconciler: Reconciler, mailstore: Mailstore
+) -> None:
+    journal = PackJournal(root, "mss")
+    mail = owed()
+    mail = mail.model_copy(update={"ref": await journal.append(mail, BODY)})
+    await journal.close()
+    await desk.box("bob")
+    await desk.ask(store.APPEND, store.AppendRequest(account="bob", mailbox="Sent", mail=mail, date=1))
+    await reconciler.round()
+    await reconciler.round()
+    assert states(root) == ["closed"]
+    await desk.copy("bob", "Sent", [1], "Trash", move=True)
+    await desk.expunge("bob", "Trash", only_deleted=False)
+    assert mailstore.doors is not None
+    while await mailstore.doors.store.bodies.sweep():
+        pass
+    await reconciler.round()
+    assert states(root) == []
+
+
+async def test_a_damaged_record_does_not_keep_its_neighbours_back(
+    desk: Desk, bus: Bus, root: Path, relay: Relay, reconciler: Reconciler
+) -> None:
+    mails, _ = await accept(bus, root, [owed("bob") for _ in range(5)])
+    await delete_streams(bus)
+    ref = mails[2].ref
+    assert ref is not None
+    with open(root / ref.pack, "r+b") as pack:
+        pack.seek(ref.offset + 60)
+        pack.write(b"\xff" * 20)
+    await reconciler.round()
+    again = await published(bus, "mda", ACCEPTED_LOCAL.subject)
+    assert [mail.mail_id for mail in again] == [mail.mail_id for mail in mails if mail is not mails[2]]

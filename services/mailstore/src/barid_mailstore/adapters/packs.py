@@ -12,18 +12,23 @@ from barid_runtime.journal.lifecycle import PackInfo
 from ..ports.packs import PackEntry, PackState
 
 
+def _owes_nobody(info: PackInfo) -> bool:
+    """A sealed pack without any obligation (of APPENDs alone) is complete whether or not anybody publishes it."""
+    return info.end is not None and not any(entry.accounts or entry.remotes for entry in scan.index(info.path))
+
+
 class LocalPacks:
     def __init__(self, root: Path) -> None:
         self._root = root
         self._infos: dict[str, PackInfo] = {}
 
     async def states(self) -> list[PackState]:
-        infos = await asyncio.to_thread(lifecycle.packs, self._root, closed=False)
+        return await asyncio.to_thread(self._states)
+
+    def _states(self) -> list[PackState]:
+        infos = lifecycle.packs(self._root, closed=False)
         self._infos = {info.name: info for info in infos}
-        return [
-            PackState(info.name, sealed=info.end is not None, complete=info.complete, published=info.published)
-            for info in infos
-        ]
+        return [PackState(info.name, info.end is not None, info.complete or _owes_nobody(info)) for info in infos]
 
     async def entries(self, pack: str) -> list[PackEntry]:
         entries = await asyncio.to_thread(lifecycle.published_entries, self._infos[pack])

@@ -34,7 +34,13 @@ OPEN_EVERY = 10
 """Rounds between two walks over packs that are being written."""
 
 PATIENCE = 600.0
-"""Seconds that a mail may stand in line while delivery is at work."""
+"""Seconds that a mail may stand in line while delivery is at work, and between the first two times that it is
+published again; doubled each time. A delivery that is away for an hour then finds three copies, not a hundred."""
+
+MOST_PATIENCE = 6 * 3600.0
+
+COLLECT_EVERY = 20
+"""Rounds between two deletions of what nothing needs: each looks at all packs, and space is not needed at once."""
 
 RETRY_SECONDS = 3.0
 """After a round that failed: at a start of everything, the relay may answer a little later than we do."""
@@ -61,9 +67,13 @@ class Reconciler:
         self._rounds = 0
         self._settled_before = 0
         self._wake = asyncio.Event()
+        # (subject, mail_id) → when it was published again, and how often. It ends with the mail's outcome or with us.
+        self._tries: dict[tuple[str, str], tuple[float, int]] = {}
+        self._damaged: set[str] = set()
         self.problem = "ok"
         self.suspicious_grace = settings.reconcile_grace_at_start
         """Seconds that a mail may be under way when the bus may have lost something."""
+        self.collect_every = COLLECT_EVERY
         bus.on_reconnect(self._on_reconnect)
 
     def start(self) -> None:
@@ -119,7 +129,6 @@ class Reconciler:
         working = self._meters.settled_total != self._settled_before
         self._settled_before = self._meters.settled_total
         look_at_open = suspicious or self._rounds % OPEN_EVERY == 0
-        self._rounds += 1
         if suspicious:
             grace = self.suspicious_grace
         else:
@@ -127,32 +136,38 @@ class Reconciler:
         before = int((self._clock.now() - grace) * 1000)
         try:
             await self._bus.ensure_stream(Stream(ACCEPTED_STREAM, ("mail.v1.accepted.>",)))
-            await self._release_again(before)
+            wait = self._settings.reconcile_grace if suspicious else None
+            await self._release_again(before, wait)
             failures: list[Exception] = []
             for pack in await self._packs.states():
                 if pack.sealed or look_at_open:
                     try:
-                        await self._look_at(pack, before)
+                        await self._look_at(pack, before, wait)
                     except (BusError, JournalError, OSError) as error:
                         # One damaged pack, or a relay that is away, is no reason to leave others' mail undelivered.
                         failures.append(error)
             if failures:
                 raise failures[0]
-            await self._collect()
+            if self._rounds % self.collect_every == 0:
+                await self._collect()
+            self._rounds += 1
         except BaseException:
             self._suspicious = suspicious
             raise
 
-    async def _look_at(self, pack: PackState, before: int) -> None:
+    async def _look_at(self, pack: PackState, before: int, wait: float | None) -> None:
         entries = await self._packs.entries(pack.name)
         old = [entry for entry in entries if time_of(entry.mail_id) < before]
         local = await self._missing_local(entries)
-        await self._again(pack.name, ACCEPTED_LOCAL.subject, [entry for entry in old if entry.mail_id in local])
+        await self._again(pack.name, ACCEPTED_LOCAL.subject, [entry for entry in old if entry.mail_id in local], wait)
         remote = await self._missing_remote(entries)
-        await self._again(pack.name, ACCEPTED_REMOTE.subject, [entry for entry in old if entry.mail_id in remote])
+        await self._again(pack.name, ACCEPTED_REMOTE.subject, [entry for entry in old if entry.mail_id in remote], wait)
         if pack.complete and not local and not remote:
             await self._packs.close(pack.name)
             self._meters.closed.inc()
+            for entry in entries:
+                self._tries.pop((ACCEPTED_LOCAL.subject, entry.mail_id), None)
+                self._tries.pop((ACCEPTED_REMOTE.subject, entry.mail_id), None)
             log.info("pack closed", pack=pack.name, mails=len(entries))
 
     async def _missing_local(self, entries: Sequence[PackEntry]) -> set[str]:
@@ -172,22 +187,44 @@ class Reconciler:
             missing.update(key.mail_id for key in reply.keys)
         return missing
 
-    async def _again(self, pack: str, subject: str, entries: list[PackEntry]) -> None:
-        if not entries:
+    async def _again(self, pack: str, subject: str, owed: list[PackEntry], wait: float | None) -> None:
+        """wait: seconds since the last time, None for what its number of tries says."""
+        now = self._clock.now()
+        due = [entry for entry in owed if now >= self._next_try(subject, entry.mail_id, wait)][:MOST_AGAIN]
+        if not due:
             return
-        self._meters.owed.inc(len(entries))
-        mails = await self._packs.load(pack, entries[:MOST_AGAIN])
-        if len(mails) < min(len(entries), MOST_AGAIN):
-            log.error("records damaged", pack=pack, lost=min(len(entries), MOST_AGAIN) - len(mails))
+        self._meters.owed.inc(len(due))
+        mails = await self._packs.load(pack, due)
         await publish_again(self._bus, subject, mails)
+        for entry in due:
+            self._tried(subject, entry.mail_id, now)
         self._meters.republished.inc(len(mails))
-        log.warning("published again", pack=pack, subject=subject, mails=len(mails), owed=len(entries))
+        log.warning("published again", pack=pack, subject=subject, mails=len(mails), owed=len(owed))
+        for mail_id in {entry.mail_id for entry in due} - {mail.mail_id for mail in mails} - self._damaged:
+            self._damaged.add(mail_id)
+            log.error("record damaged, mail lost", pack=pack, mail_id=mail_id)
 
-    async def _release_again(self, before: int) -> None:
+    def _next_try(self, subject: str, mail_id: str, wait: float | None) -> float:
+        at, tries = self._tries.get((subject, mail_id), (0.0, 0))
+        if not tries:
+            return 0.0
+        return at + (min(PATIENCE * 2 ** (tries - 1), MOST_PATIENCE) if wait is None else wait)
+
+    async def _release_again(self, before: int, wait: float | None) -> None:
         """Held mails whose release was not followed by an outcome."""
-        mails = await self._store.held.released_before(before / 1000, MOST_AGAIN)
-        if mails:
-            await publish_again(self._bus, ACCEPTED_LOCAL.subject, mails)
+        now = self._clock.now()
+        subject = ACCEPTED_LOCAL.subject
+        mails = [
+            mail
+            for mail in await self._store.held.released_before(before / 1000, MOST_AGAIN)
+            if now >= self._next_try(subject, mail.mail_id, wait)
+        ]
+        await publish_again(self._bus, subject, mails)
+        for mail in mails:
+            self._tried(subject, mail.mail_id, now)
+
+    def _tried(self, subject: str, mail_id: str, now: float) -> None:
+        self._tries[(subject, mail_id)] = (now, self._tries.get((subject, mail_id), (0.0, 0))[1] + 1)
 
     async def _collect(self) -> None:
         gone = await self._packs.collect(self._referenced, self._settings.delete_grace)

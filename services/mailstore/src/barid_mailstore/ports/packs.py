@@ -9,13 +9,12 @@ from barid_contracts.mail import Accepted
 
 @dataclass(frozen=True, slots=True)
 class PackState:
-    """A pack that isn't closed. sealed: it never changes again. complete: sealed, and the bus was told of all of it.
-    published: how far the bus was told."""
+    """A pack that isn't closed. sealed: it never changes again. complete: sealed, and the bus was told of all of it
+    that is owed to somebody."""
 
     name: str
     sealed: bool
     complete: bool
-    published: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,7 +31,7 @@ class SqliteBodies:
                     found.append(name)
             return found
 
-        return await self._index.read(work)
+        return await self._index.read(work, heavy=True)
 
     async def forget(self, pack: str) -> None:
         """The pack was deleted."""
