@@ -10,6 +10,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import uvloop
+
 import barid_admin.__main__
 import barid_admin.settings
 import barid_directory.__main__
@@ -22,7 +24,6 @@ import barid_relay.__main__
 import barid_relay.settings
 import barid_smtp_ingress.__main__
 import barid_smtp_ingress.settings
-import uvloop
 from barid_runtime import logging
 from barid_runtime.bus.embedded import EmbeddedNats
 from barid_runtime.run import Runner

@@ -33,8 +33,8 @@ log = get_logger("admin")
 
 
 class AdminService:
-    """load_api: imports the framework and returns what makes the app. It is called in a thread: the framework takes
-    0.3 s to import, in which the other services of the process start."""
+    """load_api: imports the framework and returns what makes the app. Both are done in a thread: the framework takes
+    0.25 s to import and 0.1 s to learn our routes, in which the other services of the process start."""
 
     name = "admin"
 
@@ -55,7 +55,7 @@ class AdminService:
         try:
             doors = await self._open_doors()
             make_api, new_server = await loading
-            app, self._say_goodbye = make_api(doors)
+            app, self._say_goodbye = await asyncio.to_thread(make_api, doors)
             listener = listen(self._settings.host, self._settings.admin_port)
         except BaseException:
             loading.cancel()

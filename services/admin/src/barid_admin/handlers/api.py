@@ -37,9 +37,8 @@ def make_api(desk: Desk, keys: Keys) -> tuple[App, waiting.Waiting]:
         max_body_size=BODY_MOST,
         generate_unique_id_function=lambda route: route.name,
     )
-    problems.install(app)
     those_who_wait = waiting.Waiting(desk)
-    for router in (
+    routers = (
         domains.routes(desk),
         accounts.routes(desk),
         sieve.routes(desk),
@@ -49,8 +48,10 @@ def make_api(desk: Desk, keys: Keys) -> tuple[App, waiting.Waiting]:
         queue.routes(desk),
         captured.routes(desk),
         tracing.routes(desk),
-    ):
+    )
+    for router in routers:
         app.include_router(router)
+    problems.install(app, routers)
     described: list[dict[str, Any]] = []
 
     @app.get("/openapi.json", include_in_schema=False)
@@ -74,6 +75,10 @@ def describe(app: FastAPI) -> dict[str, Any]:
     from fastapi.openapi.utils import get_openapi
 
     found = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
+    for methods in found["paths"].values():
+        for operation in methods.values():
+            # The first line of a handler's docstring is its summary.
+            operation["summary"], _, operation["description"] = operation["description"].partition("\n\n")
     components = found.setdefault("components", {})
     schemas = components.setdefault("schemas", {})
     problem = Problem.model_json_schema(ref_template=JSON_SCHEMA_PLACE)

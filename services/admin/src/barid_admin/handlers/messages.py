@@ -23,7 +23,9 @@ from .shapes import AddressInPath, Limit, MailIdInPath, says_no
 FOUND_MOST = 1000
 """Messages that the mailstore looks through for one, newest first."""
 
-RAW: dict[int | str, dict[str, Any]] = {200: {"content": {"message/rfc822": {"schema": {"type": "string", "format": "binary"}}}}}
+RAW: dict[int | str, dict[str, Any]] = {
+    200: {"content": {"message/rfc822": {"schema": {"type": "string", "format": "binary"}}}}
+}
 
 SubjectFilter = Annotated[str | None, Query(max_length=998, description="part of the subject, any case")]
 SenderFilter = Annotated[

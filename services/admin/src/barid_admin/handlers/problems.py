@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
 
-from fastapi import FastAPI, Request
+from fastapi import APIRouter, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel
 from starlette.exceptions import HTTPException
@@ -120,8 +120,8 @@ def problem(
     )
 
 
-def install(app: FastAPI) -> None:
-    """Every error of this app becomes a problem."""
+def install(app: FastAPI, routers: Sequence[APIRouter]) -> None:
+    """Every error of this app becomes a problem. routers: all that the app includes."""
 
     async def on_refusal(request: Request, error: Exception) -> Response:
         assert isinstance(error, Refusal)
@@ -151,7 +151,7 @@ def install(app: FastAPI) -> None:
         name = _BY_STATUS.get(error.status_code, "internal" if error.status_code >= 500 else "bad-request")
         headers = dict(error.headers or {})
         if error.status_code == 405:
-            headers["Allow"] = ", ".join(sorted(_methods(app, request)))
+            headers["Allow"] = ", ".join(sorted(_methods(routers, request)))
         # The framework's words for it are the status phrase again, which the title says better.
         detail = "" if error.detail == HTTPStatus(error.status_code).phrase else str(error.detail)
         if error.status_code == 404:
@@ -184,11 +184,12 @@ def named(error: BusError) -> tuple[str, str]:
     return "internal", ""
 
 
-def _methods(app: FastAPI, request: Request) -> set[str]:
-    """All that any route has for this path."""
+def _methods(routers: Sequence[APIRouter], request: Request) -> set[str]:
+    """All that any route has for this path: the framework names those of the first one."""
     return {
         method
-        for route in app.routes
+        for router in routers
+        for route in router.routes
         if route.matches(request.scope)[0] is not Match.NONE
         for method in getattr(route, "methods", None) or ()
     }
@@ -205,5 +206,5 @@ def _field_error(fault: dict[str, Any]) -> FieldError:
 
 
 def _in_words(error: FieldError) -> str:
-    name = error.parameter or (error.pointer or "").removeprefix("#/") or "body"
+    name = error.parameter or (error.pointer or "").lstrip("#/") or "body"
     return f"{name}: {error.detail}"
