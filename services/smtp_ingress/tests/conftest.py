@@ -1,9 +1,11 @@
 """Fixtures of the ingress: `rig` (not yet started), `served` (started with defaults), `published`."""
 
 import asyncio
+import socket
 from collections.abc import AsyncIterator, Callable, Mapping
 from pathlib import Path
 
+import pytest
 import pytest_asyncio
 import uvloop
 
@@ -38,3 +40,9 @@ async def published(bus: Bus) -> Published:
     found = Published(bus)
     await found.start()
     return found
+
+
+@pytest.fixture
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as held:
+        return int(held.getsockname()[1])

@@ -213,6 +213,12 @@ class Rig:
         assert self.ingress is not None
         return self.ingress._desk.connections.total
 
+    async def forget_freshness(self) -> None:
+        """As if minutes had passed."""
+        assert self.ingress is not None
+        self.ingress._recipients.doubt()
+        self.ingress._accounts.doubt()
+
     async def heard_quota(self, account: str, over: bool) -> None:
         """Until the ingress has heard."""
         assert self.ingress is not None
