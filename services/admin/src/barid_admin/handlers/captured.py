@@ -5,13 +5,16 @@ from datetime import datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Query
+from fastapi.responses import StreamingResponse
 from pydantic import BaseModel
 
 from barid_contracts.base import Empty
 from barid_contracts.queue import CAPTURED_CLEAR, CAPTURED_LIST, CapturedItem, CapturedRequest
 
 from .desk import Desk
-from .shapes import PAGE_USUAL, Changed, Cursor, Limit, after, moment, next_cursor, says_no
+from .problems import Refusal
+from .raw import RAW, raw
+from .shapes import PAGE_USUAL, Changed, Cursor, Limit, MailIdInPath, after, moment, next_cursor, says_no
 
 LISTING = "captured"
 
@@ -43,7 +46,7 @@ def entry(item: CapturedItem) -> CapturedEntry:
     return CapturedEntry(
         **item.model_dump(exclude={"at", "trace", "ref"}),
         at=moment(item.at),
-        raw=f"/v1/messages/{item.mail_id}/raw",
+        raw=f"/v1/captured/{item.mail_id}/raw",
     )
 
 
@@ -74,6 +77,14 @@ def routes(desk: Desk) -> APIRouter:
         request = CapturedRequest(after=after(LISTING, cursor), limit=limit, address=address, subject=subject)
         page = await desk.ask(CAPTURED_LIST, request)
         return CapturedPage(items=[entry(item) for item in page.items], next=next_cursor(LISTING, page.next))
+
+    @router.get("/{mail_id}/raw", response_class=StreamingResponse, responses={**RAW, **says_no("not-found")})
+    async def get_captured(mail_id: MailIdInPath) -> StreamingResponse:
+        """The bytes of a captured mail"""
+        async for item in walk(desk, None, None):
+            if item.mail_id == mail_id:
+                return await raw(desk.bodies, item.trace, item.ref)
+        raise Refusal("not-found", "no such mail was captured")
 
     @router.delete("", responses=says_no())
     async def clear_captured() -> Changed:

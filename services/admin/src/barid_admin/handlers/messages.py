@@ -1,15 +1,13 @@
 """`/v1/messages` and an account's messages: what was filed, and the bytes of it."""
 
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Path, Query
 from fastapi.responses import StreamingResponse
 from pydantic import BaseModel
 
 from barid_contracts.directory import RESOLVE, ResolveRequest
-from barid_contracts.mail import BodyRef
 from barid_contracts.store import FIND, SUMMARIES, FindRequest, Found, SummariesRequest
 from barid_contracts.trace import MAILSTORE_TRACE, TraceRequest
 from barid_runtime.bus.port import BusUnavailable, NoResponders
@@ -18,14 +16,11 @@ from ..policy.waiting import After, accepted_at, parse_after
 from .captured import walk
 from .desk import Desk
 from .problems import Refusal, wrong
+from .raw import RAW, raw
 from .shapes import AddressInPath, Limit, MailIdInPath, says_no
 
 FOUND_MOST = 1000
 """Messages that the mailstore looks through for one, newest first."""
-
-RAW: dict[int | str, dict[str, Any]] = {
-    200: {"content": {"message/rfc822": {"schema": {"type": "string", "format": "binary"}}}}
-}
 
 SubjectFilter = Annotated[str | None, Query(max_length=998, description="part of the subject, any case")]
 SenderFilter = Annotated[
@@ -74,23 +69,6 @@ def after_of(text: str | None) -> After:
         raise wrong("after", str(error)) from None
 
 
-async def raw(desk: Desk, prefix: str, ref: BodyRef) -> StreamingResponse:
-    """The bytes as clients see them: our lines, then the body."""
-    head = prefix.encode("latin-1")
-    body = desk.bodies.stream(ref)
-    # Read before the status is sent: a missing or corrupt body is a problem, not an answer that breaks off.
-    first = await anext(body, b"")
-
-    async def chunks() -> AsyncIterator[bytes]:
-        yield head + first
-        async for chunk in body:
-            yield chunk
-
-    return StreamingResponse(
-        chunks(), media_type="message/rfc822", headers={"Content-Length": str(len(head) + ref.size)}
-    )
-
-
 def routes(desk: Desk) -> APIRouter:
     router = APIRouter(prefix="/v1", tags=["messages"])
 
@@ -99,7 +77,7 @@ def routes(desk: Desk) -> APIRouter:
         rows = (await desk.ask(SUMMARIES, request)).rows
         if not rows or rows[0].ref is None:
             return None
-        return await raw(desk, rows[0].prefix, rows[0].ref)
+        return await raw(desk.bodies, rows[0].prefix, rows[0].ref)
 
     @router.get("/accounts/{address:segment}/messages", responses=says_no("not-found"))
     async def find_messages(
@@ -164,7 +142,7 @@ def routes(desk: Desk) -> APIRouter:
         try:
             async for item in walk(desk, None, None):
                 if item.mail_id == mail_id:
-                    return await raw(desk, item.trace, item.ref)
+                    return await raw(desk.bodies, item.trace, item.ref)
         except (NoResponders, BusUnavailable):
             if not trace.steps:
                 raise
