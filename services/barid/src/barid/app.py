@@ -1,7 +1,6 @@
 """All subcommands, and the options of `barid up`. No imports here beyond typer and what is as light."""
 
 import importlib
-import importlib.util
 import sys
 from collections.abc import Callable
 from enum import StrEnum
@@ -10,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from .cli import apps
 from .plan import PlanError, UpOptions
 from .roster import SERVICES, module_of
 
@@ -59,7 +59,7 @@ def _root(
     """No state of its own."""
 
 
-@app.command()
+@app.command(short_help="Run the whole system.")
 def up(
     data: DataOption = DEFAULT_DATA,
     processes: Annotated[
@@ -168,7 +168,7 @@ def _overrides(given: list[str]) -> dict[str, dict[str, str]]:
     return found
 
 
-@app.command()
+@app.command(short_help="Send a mail as one of the accounts.")
 def send(
     to: Annotated[list[str], typer.Option("--to", help="an address; may be repeated")],
     sender: Annotated[str, typer.Option("--from", help="default: the first account known here")] = "",
@@ -194,7 +194,7 @@ def send(
         raise typer.Exit(1) from None
 
 
-@app.command()
+@app.command(short_help="Show an account's newest mail.")
 def read(
     account: Annotated[str, typer.Option(help="default: the first account known here")] = "",
     mailbox: Annotated[str, typer.Option()] = "INBOX",
@@ -217,7 +217,7 @@ def read(
         raise typer.Exit(1) from None
 
 
-@app.command()
+@app.command(short_help="Look whether all is well, and what to do.")
 def doctor(
     as_json: Annotated[bool, typer.Option("--json")] = False,
     deep: Annotated[bool, typer.Option("--deep", help="read every message in the journal")] = False,
@@ -230,6 +230,10 @@ def doctor(
     raise typer.Exit(examine(data.absolute(), port_base, as_json=as_json, deep=deep))
 
 
+for _name, _group in apps.items():
+    app.add_typer(_group, name=_name)
+
+
 def _service_command(service: str) -> Callable[[], None]:
     def command() -> None:
         importlib.import_module(module_of(service)).main()
@@ -238,15 +242,7 @@ def _service_command(service: str) -> Callable[[], None]:
     return command
 
 
-for _name in SERVICES:
-    # `admin` has a name of its own among the commands over its API, so it is spelled as the others: by its package.
-    app.command(_name.replace("_", "-"), rich_help_panel="Services")(_service_command(_name))
+for _name, _entry in SERVICES.items():
+    app.command(_name.replace("_", "-"), short_help=f"(service) {_entry.purpose}")(_service_command(_name))
     if "_" in _name:
         app.command(_name, hidden=True)(_service_command(_name))
-
-if importlib.util.find_spec("barid.cli") is not None:
-    _apps = importlib.import_module("barid.cli").apps
-else:
-    _apps = {}
-for _name, _group in _apps.items():
-    app.add_typer(_group, name=_name)

@@ -21,6 +21,7 @@ from barid_runtime.logging import get_logger
 from barid_runtime.settings import EXIT_SETTINGS
 
 from .crew import CHECK_SECONDS, READY_SECONDS, CrewError, in_order_of_leaving
+from .roster import SERVICES
 
 log = get_logger("barid.supervisor")
 
@@ -34,6 +35,9 @@ STABLE_SECONDS = 30.0
 
 ATTEMPTS_AT_START = 4
 """Before the system was ever ready: more of the same will not help."""
+
+SERVER_ATTEMPTS_AT_START = 2
+"""What can't be imported twice won't be the third time."""
 
 KILL_AFTER = 2.0
 """Seconds beyond the drain limit: a process ends itself by then."""
@@ -86,6 +90,7 @@ class Supervisor:
         self._stopping = False
         self._was_ready = False
         self._server_pause = PAUSE_FIRST
+        self._server_attempts = 0
         self.failed: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         self.changed = asyncio.Event()
         """Set when pids are other than they were."""
@@ -216,9 +221,17 @@ class Supervisor:
                     self._signal(group, signal.SIGTERM)
             case "ready" if message["pid"] == group.pid:
                 group.ports = message["ports"]
+                self._keep_ports(group)
                 group.ready.set()
             case "ended" if message["pid"] == group.pid:
                 self._on_end(group, message["code"])
+
+    def _keep_ports(self, group: Group) -> None:
+        """Clients come back to the ports that a listener had, also where any free ones were asked for."""
+        for service in group.services:
+            for name, listener in SERVICES[service].listeners.items():
+                if name in group.ports:
+                    self._settings[service] = self._settings[service] | {listener.setting: group.ports[name]}
 
     def _on_end(self, group: Group, code: int) -> None:
         pid, group.pid = group.pid, None
@@ -244,6 +257,10 @@ class Supervisor:
 
     async def _replace_server(self) -> None:
         """All that it forked are gone with it, though nobody could tell us."""
+        self._server_attempts += 1
+        if not self._was_ready and self._server_attempts >= SERVER_ATTEMPTS_AT_START:
+            self._fail("the services can't be loaded; the log above says why")
+            return
         log.error("the fork server ended; starting another", pause=self._server_pause)
         assert self._server is not None and self._writer is not None
         self._writer.close()

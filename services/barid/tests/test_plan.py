@@ -1,0 +1,86 @@
+"""From options to processes and settings."""
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from barid.building import settings_type
+from barid.crew import in_order_of_leaving
+from barid.plan import PlanError, UpOptions, groups, health_port, listening_ports, service_settings
+from barid.roster import SERVICES
+
+OPTIONS = UpOptions(data=Path("/somewhere"))
+
+
+def test_each_listener_stands_on_the_base_and_its_standard_port() -> None:
+    ports = listening_ports(UpOptions(data=Path("x"), port_base=20_000))
+    assert ports == {
+        "smtp": 20_025,
+        "submission": 20_587,
+        "submissions": 20_465,
+        "lmtp": 20_024,
+        "imap": 20_143,
+        "imaps": 20_993,
+        "pop3": 20_110,
+        "pop3s": 20_995,
+        "admin": 20_080,
+    }
+    assert set(listening_ports(UpOptions(data=Path("x"), port_base=None)).values()) == {0}
+
+
+def test_health_ports_that_do_not_exist_are_any() -> None:
+    assert health_port(UpOptions(data=Path("x"), port_base=20_000), 3) == 29_003
+    assert health_port(UpOptions(data=Path("x"), port_base=60_000), 3) == 0
+
+
+@given(st.integers(0, 20))
+def test_every_service_has_exactly_one_process(processes: int) -> None:
+    dealt = groups(SERVICES, processes)
+    assert sorted(name for group in dealt for name in group) == sorted(SERVICES)
+    assert len(dealt) == (min(processes, len(SERVICES)) if processes else len(SERVICES))
+
+
+def test_the_heaviest_get_processes_of_their_own_first() -> None:
+    """By what a message costs there: the doors on one core, what is behind them on the other."""
+    doors, behind = groups(SERVICES, 2)
+    assert "smtp_ingress" in doors
+    assert {"mailstore", "mda"} <= set(behind)
+    assert {("smtp_ingress",), ("mailstore",), ("mda",)} <= set(groups(SERVICES, 4))
+
+
+def test_those_who_take_work_in_leave_first() -> None:
+    order = in_order_of_leaving(list(SERVICES))
+    assert "smtp_ingress" in order[0]
+    assert order[-1] == ["directory"]
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_all_settings_given_are_settings_of_the_service(service: str) -> None:
+    options = UpOptions(
+        data=Path("x"), hostname="mail.example.test", max_size=100_000, smarthost="h:25", routes=(("a.test", "h:25"),)
+    )
+    given = service_settings(service, options, "nats://x", "secret", "key")
+    assert given.keys() <= settings_type(service).model_fields.keys()
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (UpOptions(data=Path("x"), allow_plaintext=True, host="0.0.0.0"), "--allow-plaintext"),
+        (UpOptions(data=Path("x"), allow_plaintext=True, host="mail.example.test"), "--allow-plaintext"),
+        (UpOptions(data=Path("x"), outbound="smarthost"), "--smarthost HOST:PORT"),
+        (UpOptions(data=Path("x"), port_base=65_000), "--port-base"),
+        (UpOptions(data=Path("x"), overrides={"mtaa": {"x": "1"}}), "no such service"),
+        (UpOptions(data=Path("x"), overrides={"mda": {"bus_url": "1"}}), "supervisor's to say"),
+    ],
+)
+def test_options_that_make_no_sense_are_refused_in_words(options: UpOptions, words: str) -> None:
+    with pytest.raises(PlanError, match=words):
+        options.check()
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "::1", "localhost", "127.8.8.8"])
+def test_plaintext_is_for_loopback(host: str) -> None:
+    UpOptions(data=Path("x"), allow_plaintext=True, host=host).check()
