@@ -1,0 +1,44 @@
+"""Opens all doors of the embedded size: bus, journal and bodies on a local directory, sockets."""
+
+from contextlib import AsyncExitStack
+
+from barid_runtime.bus.nats import connect
+from barid_runtime.clock import SystemClock
+from barid_runtime.journal.bodies import LocalBodies
+from barid_runtime.journal.packs import PackJournal
+from barid_runtime.journal.publisher import Publisher
+
+from ..ports import Doors, OpenDoors
+from ..settings import Settings
+from .listeners import listeners, tls_context
+
+
+def embedded(settings: Settings) -> OpenDoors:
+    """What opens them. A failure closes those that were open already, so it may be called again."""
+
+    async def open_doors() -> Doors:
+        clock = SystemClock()
+        async with AsyncExitStack() as stack:
+            bus = await connect(
+                settings.bus_url,
+                user=settings.bus_user,
+                password=settings.bus_password.get_secret_value(),
+                name="mss",
+            )
+            stack.push_async_callback(bus.close)
+            bodies = LocalBodies(settings.journal)
+            stack.callback(bodies.close)
+            journal = PackJournal(settings.journal, "mss", clock)
+            publisher = Publisher(journal, bus, clock, owes=False)
+            await publisher.start()
+            stack.push_async_callback(publisher.close)
+            stack.push_async_callback(journal.close)
+            closing = stack.pop_all()
+        names = (settings.hostname, "localhost", "127.0.0.1")
+        open_listener = listeners(
+            settings.host,
+            lambda: tls_context(settings.tls_certificate, settings.tls_key, settings.data / "tls", names, clock.now()),
+        )
+        return Doors(bus, journal, bodies, clock, open_listener, closing.aclose)
+
+    return open_doors

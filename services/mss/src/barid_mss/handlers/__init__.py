@@ -1,0 +1,1 @@
+"""Sessions: a driver a protocol, and one module for each family of commands."""

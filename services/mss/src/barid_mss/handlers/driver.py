@@ -1,0 +1,168 @@
+"""What sessions of both protocols have in common: one task at a time that pulls events from the core, reading held back
+while the core has enough, and the end in all its forms.
+
+Rules:
+- A task exists only while there is something to answer; a session at rest is a few objects.
+- Whatever a handler raises is answered or logged, never propagated; a bug ends one session at worst.
+"""
+
+import asyncio
+from abc import ABC, abstractmethod
+from typing import Protocol
+
+from barid_runtime.logging import get_logger
+
+from ..ports import Door, Wire
+from .desk import Desk
+
+log = get_logger("mss.session")
+
+
+class Core(Protocol):
+    """What both protocol cores have."""
+
+    @property
+    def wants_data(self) -> bool: ...
+
+    def receive_data(self, data: bytes) -> None: ...
+
+    def receive_eof(self) -> None: ...
+
+    def greeting(self) -> bytes: ...
+
+
+class Driver(ABC):
+    """Implements most of ports.Conversation."""
+
+    def __init__(self, desk: Desk, wire: Wire, door: Door, core: Core) -> None:
+        self.desk = desk
+        self.wire = wire
+        self.door = door
+        self.account: str | None = None
+        self.draining = False
+        self.expelled = False
+        self._reader = core
+        self._task: asyncio.Task[None] | None = None
+        self._holding = False
+        self._heard = False
+        self._heard_at = self._began_at = asyncio.get_running_loop().time()
+        self._lost = False
+
+    # ports.Conversation
+
+    def begin(self) -> None:
+        self.wire.write(self._reader.greeting())
+        if self.draining:
+            self.settle()
+
+    def received(self, data: bytes) -> None:
+        self._heard = True
+        self._reader.receive_data(data)
+        if self._task is None:
+            self._wake()
+        elif not self._reader.wants_data and not self._holding:
+            self._holding = True
+            self.wire.hold(True)
+
+    def ended(self) -> None:
+        self._reader.receive_eof()
+        if self._task is None:
+            self._wake()
+
+    def lost(self) -> None:
+        self._lost = True
+        self.desk.gate.leave(self.wire.ip)
+        self.desk.measures.sessions.labels(self.door.protocol).dec()
+        if self._task is None:
+            self._task = asyncio.get_running_loop().create_task(self._let_go())
+
+    def unclogged(self) -> None:
+        """Whoever awaits `drained` goes on by itself."""
+        return
+
+    def sweep(self, now: float) -> None:
+        if self._heard or (self._task is not None and self.account is not None):
+            # While a command runs it is we who keep the client waiting.
+            self._heard_at = now
+            self._heard = False
+        if self.account is None:
+            if now - self._began_at > self.login_patience:
+                self.end("Log-in takes too long")
+        elif now - self._heard_at > self.idle_patience:
+            self.end("Idle for too long")
+
+    def drain(self) -> None:
+        self.draining = True
+        if not self.busy:
+            self.settle()
+
+    def expel(self) -> None:
+        self.expelled = True
+        if not self.busy:
+            self.settle()
+
+    async def finished(self) -> None:
+        while self._task is not None:
+            await asyncio.wait((self._task,))
+
+    # for those who derive
+
+    login_patience: float
+    idle_patience: float
+
+    @property
+    @abstractmethod
+    def busy(self) -> bool:
+        """A command runs."""
+
+    @abstractmethod
+    async def pump(self) -> None:
+        """Answer all that is there. May raise ConnectionError: the client is gone."""
+
+    @abstractmethod
+    def settle(self) -> None:
+        """At a command boundary: end the session if it is to end."""
+
+    @abstractmethod
+    def end(self, text: str) -> None:
+        """Say so and close, now."""
+
+    async def clean_up(self) -> None:
+        """After the connection is lost, when nothing runs any more. Called once."""
+        if self.account is not None:
+            self.desk.gate.log_out(self, self.account)
+            self.account = None
+
+    async def room(self) -> None:
+        """Before more output is made: lets others run, and waits for a slow reader."""
+        if self.wire.clogged or self.wire.gone:
+            await self.wire.drained()
+        else:
+            await asyncio.sleep(0)
+
+    # within
+
+    def _wake(self) -> None:
+        self._task = asyncio.get_running_loop().create_task(self._run())
+
+    async def _run(self) -> None:
+        try:
+            await self.pump()
+            if self._holding and self._reader.wants_data:
+                self._holding = False
+                self.wire.hold(False)
+        except ConnectionError:
+            pass
+        except Exception:
+            log.exception("session failed", protocol=self.door.protocol, account=self.account)
+            self.wire.abort()
+        if self._lost:
+            await self._let_go()
+        self._task = None
+
+    async def _let_go(self) -> None:
+        try:
+            await self.clean_up()
+        except Exception:
+            log.exception("session not cleaned up", protocol=self.door.protocol)
+        self._task = None

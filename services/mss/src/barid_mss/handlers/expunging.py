@@ -1,0 +1,27 @@
+"""EXPUNGE and UID EXPUNGE (RFC 3501 §6.4.3, RFC 4315 §2.1)."""
+
+from typing import TYPE_CHECKING
+
+from barid_contracts.store import EXPUNGE, ExpungeRequest
+from barid_protocols.imap import Completion, ok
+from barid_protocols.imap.commands.expunge import Expunge
+from barid_runtime.bus.typed import call
+
+from .storing import WRITE_DEADLINE, selected_for_change
+
+if TYPE_CHECKING:
+    from .imap_session import ImapSession
+
+
+async def expunge(session: "ImapSession", command: Expunge) -> Completion:
+    selection = selected_for_change(session)
+    view, selected = selection.view, selection.selected
+    uids: list[int] | None = None
+    if command.uids is not None:
+        uids = selected.uids_of(selected.slices(command.uids, uid=True)).tolist()
+        if not uids:
+            return ok("Nothing to expunge")
+    request = ExpungeRequest(account=view.account, mailbox=view.id, uids=uids)
+    reply = await call(session.desk.bus, EXPUNGE, request, timeout=WRITE_DEADLINE)
+    await view.reach(reply.modseq)
+    return ok("Expunged")

@@ -1,0 +1,295 @@
+r"""FETCH and UID FETCH (RFC 3501 §6.4.5) with CHANGEDSINCE (RFC 7162 §3.1.4).
+
+What every session knows (UID, flags, MODSEQ) is answered from the snapshot; the rest in batches, each asked of the
+mailstore in one question, with one STORE for the \Seen that reading sets. Output is made no faster than it is read.
+
+A message that is gone gets no line, and the command ends in NO [EXPUNGEISSUED]; one whose body can't be read gets NIL,
+and the command ends in NO [CORRUPTION]; all others are served.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from barid_protocols.imap import Completion, codes, fetch_responses, no, ok
+from barid_protocols.imap.changes import Slices
+from barid_protocols.imap.commands.fetch import Fetch
+from barid_protocols.imap.fetch import Attribute, BodySection, FetchItem, Load, load_of, sets_seen
+from barid_protocols.imap.flags import SEEN
+from barid_protocols.mime.bodystructure import body_from_bodystructure
+from barid_runtime.bus.port import BusError
+from barid_runtime.journal.port import JournalError
+from barid_runtime.logging import get_logger
+
+from ..views.summaries import Card
+from ..views.view import MailboxGone
+from .message_bytes import MessageBytes
+from .problems import EXPUNGE_ISSUED
+from .sections import NoSuchPart, Range, needs_bytes, section_of
+from .selection import Selection
+from .slices import indexes, pieces
+from .storing import store_flags
+
+if TYPE_CHECKING:
+    from .imap_session import ImapSession
+
+FLAGS_AT_ONCE = 4_096
+"""Lines of flags between two turns of the loop: 2 ms, 250 KB."""
+
+SUMMARIES_AT_ONCE = 200
+"""Messages of one question to the mailstore: some 200 KB of envelopes or headers."""
+
+
+_CORRUPT = no("Some of the messages can't be read; the others were sent", codes.CORRUPTION)
+_FIELDS = {
+    Attribute.RFC822_SIZE: "size",
+    Attribute.INTERNALDATE: "date",
+    Attribute.ENVELOPE: "envelope",
+    Attribute.BODY: "structure",
+    Attribute.BODYSTRUCTURE: "structure",
+}
+
+log = get_logger("mss.imap")
+
+
+async def fetch(session: "ImapSession", command: Fetch) -> Completion:
+    selection = session.selection
+    assert selection is not None
+    slices = selection.selected.slices(command.messages, uid=command.uid)
+    if load_of(command.items) is Load.SNAPSHOT:
+        await _from_snapshot(session, selection, command, slices)
+        return ok("Fetched")
+    return await _Fetching(session, selection, command).run(slices)
+
+
+async def _from_snapshot(session: "ImapSession", selection: Selection, command: Fetch, slices: Slices) -> None:
+    selected = selection.selected
+    items = frozenset(command.items)
+    modseq = Attribute.MODSEQ in items
+    for piece in pieces(slices, FLAGS_AT_ONCE):
+        if Attribute.FLAGS in items:
+            uid = Attribute.UID in items
+            lines = selected.fetch_flags(piece, uid=uid, modseq=modseq, changedsince=command.changedsince)
+        elif modseq:
+            lines = _modseq_lines(selection, command, piece)
+        else:
+            found = indexes(piece)
+            uids = selected.uids
+            lines = fetch_responses.uid_lines([each + 1 for each in found], [uids[each] for each in found])
+        session.write(lines)
+        await session.room()
+
+
+def _modseq_lines(selection: Selection, command: Fetch, piece: Slices) -> bytes:
+    selected = selection.selected
+    lines: list[bytes] = []
+    for index in indexes(piece):
+        if command.changedsince is None or selected.modseqs[index] > command.changedsince:
+            parts = [fetch_responses.uid_part(selected.uids[index])] if Attribute.UID in command.items else []
+            parts.append(fetch_responses.modseq_part(selected.modseqs[index]))
+            lines.append(fetch_responses.fetch_line(index + 1, parts))
+    return b"".join(lines)
+
+
+@dataclass(slots=True)
+class _Outcome:
+    missing: bool = False
+    corrupt: bool = False
+
+
+class _Fetching:
+    """One FETCH that needs more than the snapshot."""
+
+    def __init__(self, session: "ImapSession", selection: Selection, command: Fetch) -> None:
+        self._session = session
+        self._selection = selection
+        self._selected = selection.selected
+        self._command = command
+        self._items = command.items
+        self._fields = _fields_of(command.items)
+        self._sections = [item for item in command.items if isinstance(item, BodySection)]
+        self._sets_seen = sets_seen(command.items) and not selection.read_only
+        self._outcome = _Outcome()
+
+    async def run(self, slices: Slices) -> Completion:
+        for piece in pieces(slices, SUMMARIES_AT_ONCE):
+            found = indexes(piece)
+            if self._command.changedsince is not None:
+                found = [each for each in found if self._selected.modseqs[each] > self._command.changedsince]
+            if found:
+                await self._batch(found)
+                await self._session.room()
+        if self._outcome.corrupt:
+            return _CORRUPT
+        # By UID a message that is gone is no error (RFC 3501 §6.4.8).
+        return EXPUNGE_ISSUED if self._outcome.missing and not self._command.uid else ok("Fetched")
+
+    async def _batch(self, found: list[int]) -> None:
+        selected = self._selected
+        uids = [selected.uids[index] for index in found]
+        asking = self._session.desk.summaries.get(self._selection.key, uids, self._fields)
+        unseen: list[int] = []
+        if self._sets_seen:
+            mask = selected.table.mask
+            unseen = [index for index in found if not mask(selected.codes[index]) & SEEN]
+        if unseen:
+            cards, _ = await asyncio.gather(asking, self._mark_seen(unseen))
+        else:
+            cards = await asking
+        told = set(unseen)
+        if told or Attribute.FLAGS in self._items:
+            line = selected.catch_up(_as_slices(found))
+            if line:
+                self._session.write(line)
+        lines: list[bytes] = []
+        for index, uid in zip(found, uids, strict=True):
+            card = cards.get(uid)
+            if card is None:
+                self._outcome.missing = True
+                continue
+            parts = self._plain_parts(index, card, flags=index in told)
+            if not self._sections:
+                lines.append(fetch_responses.fetch_line(index + 1, parts))
+                continue
+            await self._with_sections(index, card, parts)
+        if lines:
+            self._session.write(b"".join(lines))
+
+    async def _mark_seen(self, unseen: Sequence[int]) -> None:
+        """Reading goes before: if the flag can't be stored, the message is served all the same."""
+        uids = [self._selected.uids[index] for index in unseen]
+        try:
+            await store_flags(self._session, self._selection, uids, "add", ["\\Seen"])
+        except (BusError, MailboxGone) as error:
+            log.warning("not marked as seen", account=self._selection.view.account, error=repr(error))
+
+    def _plain_parts(self, index: int, card: Card, *, flags: bool) -> list[bytes]:
+        """All but the sections. FLAGS is told unasked where this FETCH changed them (RFC 3501 §6.4.5)."""
+        selected = self._selected
+        parts: list[bytes] = []
+        for item in self._items:
+            match item:
+                case Attribute.UID:
+                    parts.append(fetch_responses.uid_part(selected.uids[index]))
+                case Attribute.FLAGS:
+                    flags = True
+                case Attribute.RFC822_SIZE:
+                    parts.append(fetch_responses.size_part(card.size))
+                case Attribute.INTERNALDATE:
+                    parts.append(fetch_responses.internaldate_part(card.date))
+                case Attribute.ENVELOPE:
+                    parts.append(fetch_responses.envelope_part(card.envelope))
+                case Attribute.BODYSTRUCTURE:
+                    parts.append(fetch_responses.bodystructure_part(card.structure))
+                case Attribute.BODY:
+                    parts.append(fetch_responses.body_part(body_from_bodystructure(card.structure)))
+                case _:
+                    pass
+        if flags:
+            parts.append(fetch_responses.flags_part(selected.flag_text(index)))
+        if Attribute.MODSEQ in self._items or (flags and selected.condstore):
+            parts.append(fetch_responses.modseq_part(selected.modseqs[index]))
+        return parts
+
+    async def _with_sections(self, index: int, card: Card, parts: list[bytes]) -> None:
+        """The whole line of one message."""
+        session = self._session
+        message = _Lazy(session, self._selection, self._selected.uids[index], card)
+        for section in self._sections:
+            try:
+                piece = await section_of(section, message)
+            except NoSuchPart:
+                parts.append(fetch_responses.section_part(section, None))
+                continue
+            except JournalError as error:
+                self._unreadable(index, card.mail_id, error)
+                parts.append(fetch_responses.section_part(section, None))
+                continue
+            if isinstance(piece, bytes):
+                parts.append(fetch_responses.section_part(section, piece))
+                continue
+            await self._streamed(index, section, piece, parts)
+            # What follows continues the line that is begun.
+            parts = _CONTINUED.copy()
+        if parts and parts[0] is _BEGUN:
+            session.write(b"".join([b" " + part for part in parts[1:]]), fetch_responses.FETCH_END)
+        else:
+            session.write(fetch_responses.fetch_line(index + 1, parts))
+        await session.room()
+
+    async def _streamed(self, index: int, section: BodySection, piece: Range, parts: list[bytes]) -> None:
+        session = self._session
+        start = fetch_responses.section_start(section, piece.end - piece.start)
+        if parts and parts[0] is _BEGUN:
+            session.write(b"".join([b" " + part for part in [*parts[1:], start]]))
+        else:
+            session.write(fetch_responses.fetch_start(index + 1, [*parts, start]))
+        try:
+            async for octets in piece.message.stream(piece.start, piece.end):
+                session.write(fetch_responses.clean(octets))
+                await session.room()
+        except JournalError as error:
+            self._unreadable(index, piece.message.mail_id, error)
+            session.desk.unreadable.add(piece.message.mail_id)
+            session.wire.abort()
+            raise ConnectionResetError from error
+
+    def _unreadable(self, index: int, mail_id: str, error: JournalError) -> None:
+        self._outcome.corrupt = True
+        log.error(
+            "message can't be read",
+            mail_id=mail_id,
+            account=self._selection.view.account,
+            uid=self._selected.uids[index],
+            error=repr(error),
+        )
+
+
+_BEGUN = b""
+"""Stands first among the parts of a line of which a beginning has been written."""
+_CONTINUED = [_BEGUN]
+
+
+class _Lazy:
+    """A message whose header or bytes are loaded when a section asks for them. Implements sections.Message."""
+
+    def __init__(self, session: "ImapSession", selection: Selection, uid: int, card: Card) -> None:
+        self._session = session
+        self._selection = selection
+        self._uid = uid
+        self._card = card
+        self._bytes: MessageBytes | None = None
+
+    async def header(self) -> bytes | None:
+        """Of the message itself; None where only its bytes tell."""
+        card = self._card
+        return None if card.headers_cut or "headers" not in card.known else card.headers
+
+    async def bytes(self) -> MessageBytes:
+        if self._bytes is None:
+            desk = self._session.desk
+            if "body" not in self._card.known:
+                cards = await desk.summaries.get(self._selection.key, [self._uid], [*self._card.known, "body"])
+                self._card = cards.get(self._uid, self._card)
+            self._bytes = MessageBytes(desk.bodies, self._card)
+            desk.unreadable.check(self._card.mail_id)
+        return self._bytes
+
+
+def _fields_of(items: Sequence[FetchItem]) -> frozenset[str]:
+    fields = {_FIELDS[item] for item in items if isinstance(item, Attribute) and item in _FIELDS}
+    for item in items:
+        if isinstance(item, BodySection):
+            fields.add("body" if needs_bytes(item) else "headers")
+    return frozenset(fields)
+
+
+def _as_slices(found: Sequence[int]) -> list[tuple[int, int]]:
+    slices: list[tuple[int, int]] = []
+    for index in found:
+        if slices and slices[-1][1] == index:
+            slices[-1] = (slices[-1][0], index + 1)
+        else:
+            slices.append((index, index + 1))
+    return slices

@@ -1,0 +1,105 @@
+"""Who may come in: places for connections and sessions, log-ins, and their end when an account is gone."""
+
+import asyncio
+from enum import Enum
+from typing import Protocol
+
+from barid_contracts.directory import AUTHENTICATE, AuthenticateReply, AuthenticateRequest, DirectoryChanged
+from barid_runtime.bus.port import Bus, BusError
+from barid_runtime.bus.typed import call
+from barid_runtime.logging import get_logger
+
+from ..policy.limits import FailedLogins, Places
+from ..policy.networks import network_of, within
+from ..settings import Settings
+from .measures import Measures
+
+LOGIN_DEADLINE = 15.0
+"""Seconds for the directory's answer: hashes wait in a queue there when everybody comes back at once."""
+
+log = get_logger("mss.gate")
+
+
+class Refusal(Enum):
+    """Why a log-in failed."""
+
+    CREDENTIALS = "wrong credentials"
+    BLOCKED = "too many failures"
+    UNAVAILABLE = "directory away"
+    CROWDED = "too many sessions"
+
+
+class LoginRefused(Exception):
+    def __init__(self, refusal: Refusal) -> None:
+        super().__init__(refusal.value)
+        self.refusal = refusal
+
+
+class Member(Protocol):
+    """A session that has logged in."""
+
+    def expel(self) -> None:
+        """Its account is gone or disabled: end it."""
+
+
+class Gate:
+    def __init__(self, settings: Settings, bus: Bus, measures: Measures) -> None:
+        self._settings = settings
+        self._bus = bus
+        self._measures = measures
+        self._connections = Places(
+            each=settings.max_reading_connections_per_network, overall=settings.max_reading_connections
+        )
+        self._sessions = Places(each=settings.max_sessions_per_account)
+        self._failed = FailedLogins(settings.max_failed_logins)
+        self._members: dict[str, set[Member]] = {}
+
+    def enter(self, ip: str) -> bool:
+        """A new connection. Followed by `leave`, if it may stay."""
+        return self._connections.take(network_of(ip), limited=not within(ip, self._settings.unlimited_networks))
+
+    def leave(self, ip: str) -> None:
+        self._connections.leave(network_of(ip))
+
+    async def log_in(
+        self, member: Member, protocol: str, ip: str, login: str, password: str, authzid: str = ""
+    ) -> AuthenticateReply:
+        """The account, of which a place is taken until `log_out`. Raises LoginRefused, wrong credentials after a delay.
+
+        authzid: whom a SASL client wants to act as; nobody may act as another.
+        """
+        network = network_of(ip)
+        loop = asyncio.get_running_loop()
+        if self._failed.blocked(network, loop.time()):
+            raise self._refused(protocol, ip, Refusal.BLOCKED)
+        request = AuthenticateRequest(login=login, password=password, service=protocol, ip=ip)
+        try:
+            reply = await call(self._bus, AUTHENTICATE, request, timeout=LOGIN_DEADLINE)
+        except BusError as error:
+            log.warning("directory doesn't answer", error=repr(error))
+            raise self._refused(protocol, ip, Refusal.UNAVAILABLE) from error
+        if reply.account is None or (authzid and authzid.casefold() not in (login.casefold(), reply.login.casefold())):
+            await asyncio.sleep(self._failed.failed(network, loop.time()))
+            raise self._refused(protocol, ip, Refusal.CREDENTIALS)
+        if not self._sessions.take(reply.account):
+            raise self._refused(protocol, ip, Refusal.CROWDED)
+        self._members.setdefault(reply.account, set()).add(member)
+        self._measures.login(protocol, "ok")
+        return reply
+
+    def log_out(self, member: Member, account: str) -> None:
+        self._sessions.leave(account)
+        members = self._members[account]
+        members.discard(member)
+        if not members:
+            del self._members[account]
+
+    async def on_directory_change(self, change: DirectoryChanged) -> None:
+        if change.account is not None and (change.record is None or not change.record.enabled):
+            for member in list(self._members.get(change.account, ())):
+                member.expel()
+
+    def _refused(self, protocol: str, ip: str, refusal: Refusal) -> LoginRefused:
+        self._measures.login(protocol, refusal.name.lower())
+        log.info("login refused", protocol=protocol, ip=ip, reason=refusal.value)
+        return LoginRefused(refusal)

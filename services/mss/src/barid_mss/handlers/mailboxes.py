@@ -1,0 +1,59 @@
+"""CREATE, DELETE, RENAME, SUBSCRIBE, UNSUBSCRIBE."""
+
+from typing import TYPE_CHECKING
+
+from barid_contracts.store import (
+    MAILBOX_CREATE,
+    MAILBOX_DELETE,
+    MAILBOX_RENAME,
+    MAILBOX_SUBSCRIBE,
+    MailboxCreate,
+    MailboxName,
+    MailboxRename,
+    MailboxSubscribe,
+)
+from barid_protocols.imap import Completion, ok
+from barid_protocols.imap.commands.create import Create
+from barid_protocols.imap.commands.delete import Delete
+from barid_protocols.imap.commands.rename import Rename
+from barid_protocols.imap.commands.subscribe import Subscribe
+from barid_protocols.imap.commands.unsubscribe import Unsubscribe
+from barid_runtime.bus.typed import call
+
+if TYPE_CHECKING:
+    from .imap_session import ImapSession
+
+
+async def create(session: "ImapSession", command: Create) -> Completion:
+    await call(session.desk.bus, MAILBOX_CREATE, MailboxCreate(account=_account(session), name=command.mailbox))
+    return ok("Created")
+
+
+async def delete(session: "ImapSession", command: Delete) -> Completion:
+    await call(session.desk.bus, MAILBOX_DELETE, MailboxName(account=_account(session), name=command.mailbox))
+    return ok("Deleted")
+
+
+async def rename(session: "ImapSession", command: Rename) -> Completion:
+    request = MailboxRename(account=_account(session), name=command.source, new_name=command.target)
+    await call(session.desk.bus, MAILBOX_RENAME, request)
+    return ok("Renamed")
+
+
+async def subscribe(session: "ImapSession", command: Subscribe) -> Completion:
+    return await _subscribed(session, command.mailbox, subscribed=True)
+
+
+async def unsubscribe(session: "ImapSession", command: Unsubscribe) -> Completion:
+    return await _subscribed(session, command.mailbox, subscribed=False)
+
+
+async def _subscribed(session: "ImapSession", name: str, *, subscribed: bool) -> Completion:
+    request = MailboxSubscribe(account=_account(session), name=name, subscribed=subscribed)
+    await call(session.desk.bus, MAILBOX_SUBSCRIBE, request)
+    return ok("Subscribed" if subscribed else "Unsubscribed")
+
+
+def _account(session: "ImapSession") -> str:
+    assert session.account is not None
+    return session.account

@@ -1,0 +1,46 @@
+"""SELECT, EXAMINE, CLOSE, UNSELECT."""
+
+from typing import TYPE_CHECKING
+
+from barid_contracts.store import EXPUNGE, ExpungeRequest
+from barid_protocols.imap import Completion, codes, ok
+from barid_protocols.imap.commands.close import Close
+from barid_protocols.imap.commands.select import Select
+from barid_protocols.imap.commands.unselect import Unselect
+from barid_protocols.imap.flags import DELETED
+from barid_runtime.bus.typed import call
+
+from .selection import Selection
+
+if TYPE_CHECKING:
+    from .imap_session import ImapSession
+
+
+async def select(session: "ImapSession", command: Select) -> Completion:
+    # Whatever was selected is not any more, also if this fails (RFC 3501 §6.3.1).
+    session.deselect()
+    assert session.account is not None
+    lease = await session.desk.shelf.open(session.account, command.mailbox)
+    if session.wire.gone:
+        lease.close()
+        raise ConnectionResetError
+    view = lease.view
+    selection = Selection(lease, session, read_only=command.examine, condstore=session.core.condstore)
+    session.select(selection)
+    session.write(selection.selected.opening_lines(uidvalidity=view.uidvalidity, uidnext=view.uidnext))
+    return ok("Selected", codes.READ_ONLY if command.examine else codes.READ_WRITE)
+
+
+async def close(session: "ImapSession", command: Close) -> Completion:
+    """Expunges without a word, unless the mailbox is read-only (RFC 3501 §6.4.2)."""
+    selection = session.selection
+    assert selection is not None
+    if not selection.read_only and selection.has_flag(DELETED):
+        await call(session.desk.bus, EXPUNGE, ExpungeRequest(account=selection.view.account, mailbox=selection.view.id))
+    session.deselect()
+    return ok("Closed")
+
+
+async def unselect(session: "ImapSession", command: Unselect) -> Completion:
+    session.deselect()
+    return ok("Unselected")

@@ -1,0 +1,1 @@
+"""Decisions without doors: limits, patience, names of networks."""

@@ -1,0 +1,43 @@
+"""Whom limits count as one: networks, not connections."""
+
+from functools import lru_cache
+from ipaddress import IPv4Address, IPv6Address, ip_address
+
+from ..settings import Network
+
+IPV6_PREFIX = 64
+"""One link: a single host has 2**64 addresses to choose from. Of IPv4 each address counts for itself, since a /24 of a
+provider holds strangers to each other."""
+
+
+@lru_cache(maxsize=8192)
+def parse_ip(ip: str) -> IPv4Address | IPv6Address | None:
+    """IPv4 mapped into IPv6 is IPv4, whichever socket it came by."""
+    try:
+        address = ip_address(ip.partition("%")[0])
+    except ValueError:
+        return None
+    mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
+    return mapped or address
+
+
+@lru_cache(maxsize=8192)
+def network_of(ip: str) -> str:
+    """The name under which a peer is counted; peers without an address (a UNIX socket) are one."""
+    address = parse_ip(ip)
+    if address is None:
+        return ""
+    if isinstance(address, IPv4Address):
+        return str(address)
+    return f"{IPv6Address(int(address) >> (128 - IPV6_PREFIX) << (128 - IPV6_PREFIX))}/{IPV6_PREFIX}"
+
+
+@lru_cache(maxsize=8192)
+def within(ip: str, networks: tuple[Network, ...]) -> bool:
+    address = parse_ip(ip)
+    return address is not None and any(address in network for network in networks)
+
+
+def is_loopback(ip: str) -> bool:
+    address = parse_ip(ip)
+    return address is not None and address.is_loopback
