@@ -37,6 +37,8 @@ from ..ports import Conversation, Conversations, Door
 
 _AT_ONCE = (Reply, list, tuple)
 _AGREED = (CloseReason.QUIT, CloseReason.EOF, CloseReason.DRAINED)
+_TOLD = (*_AGREED, CloseReason.HOST)
+"""Nothing to log: it went well, or the conversation said 421 and why."""
 
 log = get_logger("smtp_ingress.transport")
 
@@ -148,7 +150,7 @@ class SmtpTransport(SMTP):
             return
         if self._closing_since is None:
             self._write(self._core.close(CLOSING_DOWN))
-            self._close()
+            self._close(linger=True)
         else:
             self.transport.abort()
 
@@ -178,8 +180,14 @@ class SmtpTransport(SMTP):
             in_message=now - (self._message_at or now),
             octets=octets,
         ):
+            self._log_cut_off("too slow")
             self._write(self._core.close())
-            self._close()
+            self._close(linger=True)
+
+    def _log_cut_off(self, reason: str) -> None:
+        peer = self.session.peer if self.session is not None else None
+        ip = peer[0] if isinstance(peer, tuple) else ""
+        log.info("cut off", reason=reason, door=self._door.name, ip=ip)
 
     # The loop over the core.
 
@@ -202,6 +210,8 @@ class SmtpTransport(SMTP):
                     awaited = self._answer_later(answer)
                     break
             elif isinstance(event, Closed):
+                if event.reason not in _TOLD:
+                    self._log_cut_off(event.reason.value)
                 self._write(out + core.data_to_send())
                 self._close(linger=event.reason not in _AGREED)
                 return

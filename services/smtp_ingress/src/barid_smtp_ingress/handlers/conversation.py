@@ -123,7 +123,7 @@ class SmtpConversation:
             self._forget()
         elif kind is Refused:
             measures.refused(notice.reply.code)  # type: ignore[attr-defined]
-            log.debug("protocol error", ip=self._ip, reply=str(notice.reply), line=repr(notice.line))  # type: ignore[attr-defined]
+            log.info("protocol error", ip=self._ip, reply=str(notice.reply), line=repr(notice.line))  # type: ignore[attr-defined]
         return None
 
     def closed(self) -> None:
