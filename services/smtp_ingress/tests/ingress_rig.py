@@ -213,6 +213,12 @@ class Rig:
         assert self.ingress is not None
         return self.ingress._desk.connections.total
 
+    async def nobody_connected(self) -> None:
+        """Soon."""
+        async with asyncio.timeout(5):
+            while self.open_connections() or self.transports():
+                await asyncio.sleep(0.01)
+
     async def forget_freshness(self) -> None:
         """As if minutes had passed."""
         assert self.ingress is not None

@@ -92,7 +92,7 @@ async def test_plain_text_on_the_tls_port(served: Rig) -> None:
     client = await served.connect("submissions")
     client.send("EHLO client.test\r\n")
     assert b"250" not in await client.rest()
-    assert served.open_connections() == 0
+    await served.nobody_connected()
     await still_serves(served)
 
 
@@ -112,7 +112,7 @@ async def test_a_broken_handshake_leaves_nothing_behind(served: Rig) -> None:
     assert (await client.ask("STARTTLS")).startswith("220")
     client.send("this is no handshake\r\n")
     await client.rest()
-    assert served.open_connections() == 0
+    await served.nobody_connected()
     await still_serves(served)
 
 
@@ -135,9 +135,7 @@ async def test_connections_that_are_reset_are_forgotten(served: Rig) -> None:
         sock = writer.get_extra_info("socket")
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
         writer.transport.abort()
-    async with asyncio.timeout(5):
-        while served.open_connections():
-            await asyncio.sleep(0.01)
+    await served.nobody_connected()
     await still_serves(served)
 
 

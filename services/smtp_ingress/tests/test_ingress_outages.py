@@ -2,8 +2,11 @@
 
 import asyncio
 import signal
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
+
+import pytest_asyncio
 
 from barid_contracts.directory import ACCOUNT_DELETE, RESOLVE, AddressName, ResolveReply
 from barid_runtime.bus.embedded import EmbeddedNats
@@ -90,41 +93,46 @@ async def test_who_is_gone_is_not_known_any_more(served: Rig) -> None:
     assert (await client.deliver("cleo@here.test", body=BODY)).startswith("451")
 
 
-async def test_bus_away_mail_is_taken_and_published_when_it_is_back(rig: Rig, tmp_path: Path) -> None:
-    """The ingress starts, accepts and is restarted without any bus; nothing is published twice or not at all."""
+@pytest_asyncio.fixture
+async def own_bus(tmp_path: Path) -> AsyncIterator[EmbeddedNats]:
+    """A server that the test may kill."""
     nats = EmbeddedNats(tmp_path / "own-nats")
     await nats.start()
-    url = nats.url
-    # While it is up the ingress learns a recipient.
-    ours = await connect(url, name="test")
-    theirs = Rig(ours, url, rig.data)
-    await theirs.start_directory()
-    await theirs.start(bus_url=url)
-    client = await theirs.greeted()
-    ids = [(await client.deliver("anna@here.test", body=BODY)).rpartition(" ")[2]]
-    await theirs.publisher.idle()
-    await nats.kill()
-    ids.append((await client.deliver("anna@here.test", body=BODY)).rpartition(" ")[2])
-    assert (await client.deliver("ben@here.test", body=BODY)).startswith("451 4.4.3")
-    assert theirs.publisher.backlog == 1
-    assert theirs.ingress is not None and set(theirs.ingress.checks().values()) == {"ok"}
-    await theirs.stop()
-    await theirs.start(bus_url=url)
-    client = await theirs.greeted()
-    ids.append((await client.deliver("anna@here.test", body=BODY)).rpartition(" ")[2])
-    await nats.start()
-    async with asyncio.timeout(15):
-        await theirs.publisher.idle()
-    published = Published(ours)
-    async with asyncio.timeout(10):
-        while not ours.connected:
-            await asyncio.sleep(0.05)
-    await published.start()
-    assert sorted(mail.mail_id for mail in await published.mails(3)) == sorted(ids)
-    await theirs.stop()
-    await theirs.stop_directory()
-    await ours.close()
+    yield nats
     await nats.stop()
+
+
+async def test_bus_away_mail_is_taken_and_published_when_it_is_back(own_bus: EmbeddedNats, tmp_path: Path) -> None:
+    """The ingress is restarted meanwhile, without any bus; nothing is published twice or not at all."""
+    bus = await connect(own_bus.url, name="test")
+    rig = Rig(bus, own_bus.url, tmp_path)
+    try:
+        await rig.start_directory()
+        await rig.start()
+        client = await rig.greeted()
+        ids = [(await client.deliver("anna@here.test", body=BODY)).rpartition(" ")[2]]
+        await rig.publisher.idle()
+        await own_bus.kill()
+        ids.append((await client.deliver("anna@here.test", body=BODY)).rpartition(" ")[2])
+        assert (await client.deliver("ben@here.test", body=BODY)).startswith("451 4.4.3")
+        assert rig.publisher.backlog == 1
+        assert rig.ingress is not None and set(rig.ingress.checks().values()) == {"ok"}
+        await rig.stop()
+        await rig.start()
+        client = await rig.greeted()
+        ids.append((await client.deliver("anna@here.test", body=BODY)).rpartition(" ")[2])
+        await own_bus.start()
+        async with asyncio.timeout(15):
+            await rig.publisher.idle()
+            while not bus.connected:
+                await asyncio.sleep(0.05)
+        published = Published(bus)
+        await published.start()
+        assert sorted(mail.mail_id for mail in await published.mails(3)) == sorted(ids)
+    finally:
+        await rig.stop()
+        await rig.stop_directory()
+        await bus.close()
 
 
 async def test_a_full_disk_says_come_again_and_recovers(rig: Rig, published: Published) -> None:
