@@ -7,6 +7,7 @@
 """
 
 import asyncio
+import math
 from collections.abc import Callable, Iterable
 
 from barid_runtime.clock import Clock
@@ -35,13 +36,11 @@ NewWorker = Callable[[str, Callable[[], None], Callable[[], bool]], Worker]
 
 
 class Scheduler:
-    def __init__(
-        self, queue: Queue, clock: Clock, meters: Meters, new_worker: NewWorker, *, workers: int, per_destination: int
-    ) -> None:
+    def __init__(self, queue: Queue, clock: Clock, meters: Meters, *, workers: int, per_destination: int) -> None:
         self._queue = queue
         self._clock = clock
         self._meters = meters
-        self._new_worker = new_worker
+        self._new_worker: NewWorker | None = None
         self._most = workers
         self._most_each = per_destination
         self._ready: dict[str, None] = {}
@@ -50,11 +49,13 @@ class Scheduler:
         self._rests: dict[str, tuple[float, float]] = {}
         self._wake = asyncio.Event()
         self._look = True
+        self._next_look = 0.0
         self._task: asyncio.Task[None] | None = None
         self._closing = False
         self.problem = "ok"
 
-    def start(self) -> None:
+    def start(self, new_worker: NewWorker) -> None:
+        self._new_worker = new_worker
         self._task = asyncio.get_running_loop().create_task(self._run(), name="relay-scheduler")
 
     def arrived(self, destinations: Iterable[str]) -> None:
@@ -62,6 +63,11 @@ class Scheduler:
         for destination in destinations:
             self._ready[destination] = None
         self._fill()
+
+    def expect(self, due: int) -> None:
+        """A row will be due then (epoch ms)."""
+        if due / 1000 < self._next_look:
+            self._wake.set()
 
     def look(self, *, forget_rests: bool = False) -> None:
         """Rows may have become due in another way. forget_rests: an operator wants to know now."""
@@ -90,7 +96,9 @@ class Scheduler:
 
     async def _run(self) -> None:
         while True:
+            # Whoever wakes us while we look is heard after it.
             self._wake.clear()
+            self._next_look = math.inf
             self._look = False
             pause = POLL
             try:
@@ -109,6 +117,7 @@ class Scheduler:
             except Exception:
                 # Without it nothing is ever tried again.
                 log.exception("scheduling failed")
+            self._next_look = self._clock.now() + pause
             if not self._look:
                 await rest(self._clock, pause, self._wake)
 
@@ -116,7 +125,7 @@ class Scheduler:
 
     def _fill(self) -> None:
         """Workers for those whose turn it is, as long as there are places."""
-        if self._closing:
+        if self._closing or self._new_worker is None:
             return
         for destination in list(self._ready):
             if len(self._workers) >= self._most:
@@ -125,14 +134,14 @@ class Scheduler:
                 del self._ready[destination]
             elif self._active.get(destination, 0) < self._most_each:
                 del self._ready[destination]
-                self._spawn(destination)
+                self._spawn(destination, self._new_worker)
 
     def _rests_now(self, destination: str) -> bool:
         until, _ = self._rests.get(destination, (0.0, 0.0))
         return until > self._clock.now()
 
-    def _spawn(self, destination: str) -> None:
-        worker = self._new_worker(destination, lambda: self._more(destination), self._others_wait)
+    def _spawn(self, destination: str, new_worker: NewWorker) -> None:
+        worker = new_worker(destination, lambda: self._more(destination), self._others_wait)
         task = asyncio.get_running_loop().create_task(worker.run(), name=f"relay {destination}")
         self._workers[task] = (destination, worker)
         self._active[destination] = self._active.get(destination, 0) + 1

@@ -66,24 +66,31 @@ class Relay:
         recovered = await queue.recover(self._routing.destination)
         if recovered:
             log.warning("leases of a process before us ended", recipients=recovered)
-        self._settling = Settling(
-            queue, doors.bodies, doors.outbox, bus, clock, self._schedule, settings.hostname, self.meters
-        )
         scheduler = self._scheduler = Scheduler(
             queue,
             clock,
             self.meters,
-            self._worker_maker(doors, self._settling),
             workers=settings.connections,
             per_destination=settings.connections_per_destination,
         )
-        self._desk = Desk(queue, self._settling, scheduler, clock, lease_seconds=settings.lease_seconds)
+        settling = self._settling = Settling(
+            queue,
+            doors.bodies,
+            doors.outbox,
+            bus,
+            clock,
+            self._schedule,
+            settings.hostname,
+            self.meters,
+            scheduler.expect,
+        )
+        self._desk = Desk(queue, settling, scheduler, clock, lease_seconds=settings.lease_seconds)
         await self._desk.serve(bus)
         await bus.ensure_stream(STREAM)
         consumer = await bus.consumer(STREAM.name, durable=DURABLE, subject=ACCEPTED_REMOTE.subject, ack_wait=ACK_WAIT)
         self._intake = Intake(consumer, queue, self._routing, clock, self.meters, scheduler.arrived)
         self._intake.start()
-        scheduler.start()
+        scheduler.start(self._worker_maker(doors, settling))
 
     def _worker_maker(
         self, doors: Doors, settling: Settling

@@ -35,7 +35,9 @@ class Settling:
         schedule: Schedule,
         hostname: str,
         meters: Meters,
+        deferred: Callable[[int], None],
     ) -> None:
+        """deferred: told when a row will be due (epoch ms)."""
         self._queue = queue
         self._bodies = bodies
         self._outbox = outbox
@@ -44,6 +46,7 @@ class Settling:
         self._schedule = schedule
         self._hostname = hostname
         self._meters = meters
+        self._deferred = deferred
         self.problem = "ok"
 
     async def answers(self, parcel: Parcel, answers: Sequence[Answer]) -> None:
@@ -112,6 +115,8 @@ class Settling:
         """A line per mail and kind of end, not per recipient: a list may have thousands."""
         groups: dict[tuple[Fate, str], list[int]] = {}
         for result in settled.results:
+            if result.fate is Fate.DEFERRED:
+                self._deferred(result.due)
             self._meters.outcomes[result.fate].inc()
             groups.setdefault((result.fate, result.answer.text), []).append(result.recipient.n)
         for (fate, text), numbers in groups.items():

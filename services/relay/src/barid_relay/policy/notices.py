@@ -100,7 +100,9 @@ class Composer:
 
 def header_block(start: bytes) -> bytes:
     """The header block at a message's start, which may have been cut; whole lines only."""
+    if start.startswith(b"\r\n"):
+        return b""
     end = start.find(b"\r\n\r\n")
-    if end >= 0:
-        return start[: end + 2]
-    return start[: start.rfind(b"\r\n") + 2]
+    if end < 0:
+        end = start.rfind(b"\r\n")
+    return start[: end + 2] if end >= 0 else b""
