@@ -11,9 +11,6 @@ from .desk import Desk
 from .gate import App, Gate
 from .problems import PROBLEMS, Problem, Refusal
 
-BODY_MOST = 4 * 1024 * 1024
-"""Bytes of a request: the largest is a Sieve script, or an alias with a thousand targets."""
-
 DESCRIPTION = """\
 Operate a Barid mail system. Every request carries an API key (`Authorization: Bearer <key>`). Listings come in pages:
 give `next` as `cursor` for the page after. Errors are problem details (RFC 9457); their `type` is a page that says
@@ -34,7 +31,6 @@ def make_api(desk: Desk, keys: Keys) -> tuple[App, waiting.Waiting]:
         redoc_url=None,
         openapi_url=None,
         redirect_slashes=False,
-        max_body_size=BODY_MOST,
         generate_unique_id_function=lambda route: route.name,
     )
     those_who_wait = waiting.Waiting(desk)

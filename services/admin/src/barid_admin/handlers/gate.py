@@ -1,4 +1,4 @@
-"""Who may come in, decided before anything of a request is read: keys, and paths as segments.
+"""Who may come in, decided before anything of a request is read: keys, lengths, and paths as segments.
 
 Without a key one may see the description of the API (`/openapi.json`) and of its problems: they hold no secrets, and
 tools need them first.
@@ -15,6 +15,9 @@ Scope_ = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 App = Callable[[Scope_, Receive, Send], Awaitable[None]]
+
+BODY_MOST = 4 * 1024 * 1024
+"""Bytes of a request's body: the largest is a Sieve script, or an alias with a thousand targets."""
 
 _OPEN = ("/openapi.json", "/problems/")
 _LOOKING = ("GET", "HEAD", "OPTIONS")
@@ -53,4 +56,14 @@ class Gate:
         if allowed is Scope.READ and scope["method"] not in _LOOKING:
             asked = {"WWW-Authenticate": 'Bearer realm="barid", error="insufficient_scope"'}
             return problem("forbidden", "this key may only look", headers=asked)
-        return None
+        return _too_long(scope)
+
+
+def _too_long(scope: Scope_) -> App | None:
+    """The HTTP parser holds a body to the length that was announced. Unannounced ones are not taken."""
+    for name, value in scope["headers"]:
+        if name == b"transfer-encoding":
+            return problem("length-required")
+        if name == b"content-length" and int(value) > BODY_MOST:
+            return problem("too-large", f"a body has at most {BODY_MOST} bytes", headers={"Connection": "close"})
+    return None

@@ -38,6 +38,7 @@ PROBLEMS: dict[str, tuple[int, str, str]] = {
     "not-in-time": (404, "No such mail came in time", "Wait longer, or ask for the mail's trace."),
     "method-not-allowed": (405, "The resource has no such method", "Use one of those that `Allow` names."),
     "conflict": (409, "It contradicts what there is", "Look at what there is, then change or remove that first."),
+    "length-required": (411, "The length must be announced", "Send `Content-Length` instead of chunks."),
     "too-large": (413, "The request is too large", "Send less."),
     "unsupported-media-type": (415, "The body is of the wrong type", "Send JSON as `application/json`."),
     "invalid": (422, "Values are wrong", "Correct the values that `errors` or `detail` names."),

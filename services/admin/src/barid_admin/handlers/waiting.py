@@ -31,6 +31,9 @@ WITHIN_MOST = 300.0
 WAITING_MOST = 1000
 """Who may wait at a time: each holds a connection and a subscription."""
 
+PAUSE = 0.01
+"""Seconds after a look in vain: an account that gets mail all the time is not looked at all the time."""
+
 LOOKED_AT = 200
 """The newest matching messages among which the first after `after` is chosen."""
 
@@ -138,6 +141,10 @@ class Waiting:
         for wait in self._waits:
             wait.ring.set()
 
+    @staticmethod
+    def _now() -> float:
+        return asyncio.get_running_loop().time()
+
     async def arrival(self, wanted: Wanted, resolution: Resolution, within: float) -> Arrival | None:
         """None: not in time. Raises BusError, and Refusal when the service ends or too many wait."""
         if len(self._waits) >= WAITING_MOST:
@@ -145,16 +152,20 @@ class Waiting:
         wait = _Wait(self._desk, wanted, resolution)
         listening: list[Subscription] = []
         self._waits.add(wait)
+        until = self._now() + within
         try:
-            async with asyncio.timeout(within):
-                await wait.listen(listening)
-                while True:
-                    wait.ring.clear()
-                    found = await wait.look()
-                    if found is not None:
-                        return found
-                    if self._desk.closing.is_set():
-                        raise Refusal("unavailable", "the service is stopping; ask again")
+            await wait.listen(listening)
+            while True:
+                wait.ring.clear()
+                found = await wait.look()
+                if found is not None:
+                    return found
+                if self._desk.closing.is_set():
+                    raise Refusal("unavailable", "the service is stopping; ask again")
+                if self._now() >= until:
+                    return None
+                await asyncio.sleep(min(PAUSE, within))
+                async with asyncio.timeout_at(until):
                     await wait.ring.wait()
         except TimeoutError:
             return None

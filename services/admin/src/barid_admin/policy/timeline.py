@@ -12,19 +12,22 @@ _ORDER = {"accepted": 0, "attempt": 1, "child": 3}
 
 
 def merge(steps: Iterable[TraceStep]) -> list[TraceStep]:
-    """By time; what two owners tell alike (`accepted`) is told once."""
-    told: dict[tuple[object, ...], TraceStep] = {}
-    for step in steps:
-        key: tuple[object, ...]
-        if step.what == "accepted":
-            key = (step.mail_id, "accepted")
-            known = told.get(key)
-            if known is not None and (known.at, -len(known.detail)) <= (step.at, -len(step.detail)):
-                continue
-        else:
-            key = (step.mail_id, step.what, step.n, step.at, step.address, step.detail)
-        told[key] = step
-    return sorted(told.values(), key=lambda step: (step.at, _ORDER.get(step.what, 2), step.mail_id, step.n or 0))
+    """By time; what two owners tell alike is told once, and each mail is accepted once, as told by who knows more."""
+    told: set[tuple[object, ...]] = set()
+    merged: list[TraceStep] = []
+    for step in sorted(steps, key=_order):
+        key = (step.mail_id, "accepted") if step.what == "accepted" else _order(step)
+        if key not in told:
+            told.add(key)
+            merged.append(step)
+    return merged
+
+
+def _order(step: TraceStep) -> tuple[object, ...]:
+    """Total, so that it is one timeline whoever answers first."""
+    n = -1 if step.n is None else step.n
+    rank = _ORDER.get(step.what, 2)
+    return (step.at, rank, step.mail_id, -len(step.detail), n, step.what, step.address, step.detail)
 
 
 def children(steps: Iterable[TraceStep]) -> list[str]:

@@ -1,0 +1,361 @@
+"""The API when those it asks are away, say no, or break; and its own life. Each test has a bus of its own."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import pytest_asyncio
+
+from barid_admin.__main__ import build
+from barid_admin.settings import Settings
+from barid_contracts import directory, queue, settle, store, trace
+from barid_contracts.mail import BodyRef
+from barid_runtime.bus.embedded import EmbeddedNats
+from barid_runtime.bus.nats import connect
+from barid_runtime.bus.port import Bus, BusUnavailable, OperationFailed
+from barid_runtime.bus.typed import announce, answer
+from barid_runtime.service import Service
+from barid_runtime.settings import SettingsError, load
+
+from .house import Answer, Api
+
+NEWS = directory.Resolution(
+    address="bob@here.test",
+    status="local",
+    targets=[directory.Target(kind="account", address="bob@here.test", account="BOB")],
+)
+
+
+class Alone:
+    """The API on a bus, and nobody else unless a test plays them."""
+
+    def __init__(self, nats: EmbeddedNats, service: Service, bus: Bus) -> None:
+        self.nats = nats
+        self.service = service
+        self.bus = bus
+        self.api = Api(service.ports()["admin"])
+
+    async def ask(self, method: str, path: str, body: Any = None, **query: Any) -> Answer:
+        return await asyncio.to_thread(self.api.ask, method, path, body, None, **query)
+
+    async def play(self, operation: Any, handler: Callable[[Any], Awaitable[Any]]) -> None:
+        await answer(self.bus, operation, handler, queue="played")
+
+    async def plays(self, operation: Any, reply: Any) -> None:
+        async def handler(_: Any) -> Any:
+            if isinstance(reply, Exception):
+                raise reply
+            return reply
+
+        await self.play(operation, handler)
+
+
+def settings_of(data: Path, url: str, **more: Any) -> Settings:
+    return Settings(**{"data": data, "bus_url": url, "admin_port": 0, "admin_api_key": "key-of-the-house", **more})
+
+
+@pytest_asyncio.fixture
+async def alone(tmp_path: Path) -> AsyncIterator[Alone]:
+    nats = EmbeddedNats(tmp_path / "nats")
+    await nats.start()
+    service = build(settings_of(tmp_path, nats.url))
+    await service.start()
+    bus = await connect(nats.url, name="test")
+    yield Alone(nats, service, bus)
+    await service.drain()
+    await bus.close()
+    await nats.stop()
+
+
+async def test_a_service_that_is_away(alone: Alone) -> None:
+    answer = await alone.ask("GET", "/v1/domains")
+    assert (answer.status, answer.problem) == (503, "unavailable")
+    assert int(answer.headers["Retry-After"]) > 0
+    status = await alone.ask("GET", "/v1/status")
+    assert status.json["state"] == "degraded"
+    assert {service["name"]: service["state"] for service in status.json["services"]} == {
+        "bus": "up",
+        "directory": "down",
+        "mailstore": "down",
+        "relay": "down",
+    }
+
+
+@pytest.mark.parametrize(
+    ("code", "status", "problem"),
+    [
+        ("not_found", 404, "not-found"),
+        ("conflict", 409, "conflict"),
+        ("invalid", 422, "invalid"),
+        ("forbidden", 403, "forbidden"),
+        ("over_quota", 507, "over-quota"),
+        ("unavailable", 503, "unavailable"),
+        ("internal", 500, "internal"),
+        ("of_next_year", 500, "internal"),
+    ],
+)
+async def test_what_services_say_becomes_a_problem(alone: Alone, code: str, status: int, problem: str) -> None:
+    await alone.plays(directory.ACCOUNT_GET, OperationFailed(code, "in their words"))
+    answer = await alone.ask("GET", "/v1/accounts/a@b.test")
+    assert (answer.status, answer.problem, answer.json["detail"]) == (status, problem, "in their words")
+    assert ("Retry-After" in answer.headers) == (status == 503)
+
+
+async def test_a_service_that_answers_nonsense(alone: Alone) -> None:
+    async def nonsense(_: bytes) -> bytes:
+        return b'{"domains": 7}'
+
+    await alone.bus.serve(directory.DOMAIN_LIST.subject, nonsense, queue="played")
+    answer = await alone.ask("GET", "/v1/domains")
+    assert (answer.status, answer.problem) == (500, "internal")
+    assert set(answer.json) == {"type", "title", "status"}
+
+
+async def test_a_bus_that_goes_and_comes_back(alone: Alone) -> None:
+    await alone.plays(directory.DOMAIN_LIST, directory.DomainList(domains=[]))
+    await alone.plays(directory.RESOLVE, directory.ResolveReply(resolutions=[NEWS]))
+    found: list[store.Found] = []
+
+    async def find(request: store.FindRequest) -> store.FindReply:
+        return store.FindReply(found=found)
+
+    await alone.play(store.FIND, find)
+    waiting = asyncio.create_task(alone.ask("GET", "/v1/wait", to="bob@here.test", within=30))
+    await asyncio.sleep(0.3)
+    await alone.nats.stop()
+    answer = await alone.ask("GET", "/v1/domains")
+    assert (answer.status, answer.problem) == (503, "unavailable")
+    assert alone.service.checks()["bus"] != "ok"
+    # It comes while nobody can tell of it: found by the look when the bus is back.
+    found.append(a_found())
+    await alone.nats.start()
+    assert (await waiting).json["mail_id"] == found[0].mail_id
+    assert (await alone.ask("GET", "/v1/domains")).status == 200
+    assert alone.service.checks()["bus"] == "ok"
+
+
+def a_found() -> store.Found:
+    return store.Found(
+        mailbox="INBOX", mailbox_id=1, uid=1, mail_id="01" + "0" * 24, subject="s", message_id="<m>", size=1, date=1
+    )
+
+
+async def test_who_waits_looks_only_when_told(alone: Alone) -> None:
+    looks = 0
+
+    async def find(request: store.FindRequest) -> store.FindReply:
+        nonlocal looks
+        looks += 1
+        return store.FindReply(found=[a_found()] if looks == 3 else [])
+
+    await alone.plays(directory.RESOLVE, directory.ResolveReply(resolutions=[NEWS]))
+    await alone.play(store.FIND, find)
+    waiting = asyncio.create_task(alone.ask("GET", "/v1/wait", to="bob@here.test", within=30))
+    await asyncio.sleep(0.5)
+    assert looks == 1
+    await announce(alone.bus, store.ACCOUNT_CHANGED, store.AccountChanged(account="ANN"), account="ANN")
+    await announce(alone.bus, store.ACCOUNT_CHANGED, store.AccountChanged(account="BOB"), account="BOB")
+    await asyncio.sleep(0.3)
+    assert (looks, waiting.done()) == (2, False)
+    await announce(alone.bus, store.ACCOUNT_CHANGED, store.AccountChanged(account="BOB"), account="BOB")
+    assert (await waiting).json["uid"] == 1
+    assert looks == 3
+
+
+async def test_who_hung_up_leaves_no_subscription(alone: Alone) -> None:
+    await alone.plays(directory.RESOLVE, directory.ResolveReply(resolutions=[NEWS]))
+    await alone.plays(store.FIND, store.FindReply(found=[]))
+    open_before = len(asyncio.all_tasks())
+    reader, writer = await asyncio.open_connection("127.0.0.1", alone.api.port)
+    request = "GET /v1/wait?to=bob@here.test&within=300 HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {}\r\n\r\n"
+    writer.write(request.format(alone.api.key).encode())
+    await asyncio.sleep(0.3)
+    assert len(asyncio.all_tasks()) > open_before
+    writer.close()
+    async with asyncio.timeout(5):
+        while len(asyncio.all_tasks()) > open_before:
+            await asyncio.sleep(0.01)
+    del reader
+
+
+async def test_draining_tells_those_who_wait(alone: Alone) -> None:
+    await alone.plays(directory.RESOLVE, directory.ResolveReply(resolutions=[NEWS]))
+    await alone.plays(store.FIND, store.FindReply(found=[]))
+    waiting = [asyncio.create_task(alone.ask("GET", "/v1/wait", to="b@x.test", within=300)) for _ in range(5)]
+    await asyncio.sleep(0.5)
+    async with asyncio.timeout(4):
+        await alone.service.drain()
+        for each in waiting:
+            assert (await each).problem == "unavailable"
+    assert alone.service.checks() == {"start": "not started"}
+    await alone.service.drain()
+
+
+async def test_a_timeline_with_one_owner_away_says_so(alone: Alone) -> None:
+    mail_id = "01" + "0" * 24
+    steps = [
+        trace.TraceStep(at=1, mail_id=mail_id, what="accepted"),
+        trace.TraceStep(at=2, mail_id=mail_id, what="filed", n=0),
+    ]
+    nothing = await alone.ask("GET", "/v1/trace", mail_id=mail_id)
+    assert nothing.problem == "unavailable"
+    await alone.plays(trace.MAILSTORE_TRACE, trace.TraceReply(steps=steps))
+    answer = await alone.ask("GET", "/v1/trace", mail_id=mail_id)
+    assert [step["what"] for step in answer.json["steps"]] == ["accepted", "filed"]
+    assert answer.json["missing"] == ["relay"]
+
+
+async def test_children_of_children_are_followed_and_loops_end(alone: Alone) -> None:
+    names = ["01" + "0" * 23 + digit for digit in "012"]
+    following = dict(zip(names, names[1:] + names[:1], strict=True))
+
+    async def told(request: trace.TraceRequest) -> trace.TraceReply:
+        assert request.mail_id is not None
+        return trace.TraceReply(
+            steps=[
+                trace.TraceStep(at=1, mail_id=request.mail_id, what="accepted"),
+                trace.TraceStep(at=2, mail_id=following[request.mail_id], what="child", n=0),
+            ]
+        )
+
+    await alone.play(trace.MAILSTORE_TRACE, told)
+    await alone.plays(trace.RELAY_TRACE, trace.TraceReply(steps=[]))
+    answer = await alone.ask("GET", "/v1/trace", mail_id=names[0])
+    assert answer.json["mail_ids"] == names
+    assert len(answer.json["steps"]) == 6
+    assert answer.json["more"] == []
+
+
+async def test_a_mail_with_many_children_names_those_it_leaves_out(alone: Alone) -> None:
+    many = ["01" + f"{number:024}" for number in range(200)]
+
+    async def told(request: trace.TraceRequest) -> trace.TraceReply:
+        assert request.mail_id is not None
+        steps = [trace.TraceStep(at=1, mail_id=request.mail_id, what="accepted")]
+        if request.mail_id == many[0]:
+            steps += [trace.TraceStep(at=2, mail_id=name, what="child", n=0) for name in many[1:]]
+        return trace.TraceReply(steps=steps)
+
+    await alone.play(trace.MAILSTORE_TRACE, told)
+    answer = await alone.ask("GET", "/v1/trace", mail_id=many[0])
+    followed = {step["mail_id"] for step in answer.json["steps"] if step["what"] == "accepted"}
+    assert 40 <= len(followed) <= 60
+    assert followed | set(answer.json["more"]) == set(many)
+
+
+async def test_held_mail_is_listed_with_its_account_and_decided_upon(alone: Alone) -> None:
+    items = [
+        queue.HeldItem(mail_id="01" + f"{number:024}", n=0, account=account, reason="crashed", at=1_700_000_000_123)
+        for number, account in enumerate(["BOB", "GONE"])
+    ]
+    acted: list[Any] = []
+
+    async def lookup(request: directory.AccountLookup) -> directory.Account:
+        if request.id != "BOB":
+            raise OperationFailed("not_found")
+        return directory.Account(id="BOB", address="bob@here.test")
+
+    async def listed(request: queue.QueueListRequest) -> queue.HeldPage:
+        if request.after is None:
+            return queue.HeldPage(items=items[:1], next="01/0")
+        assert request.after == "01/0"
+        return queue.HeldPage(items=items[1:])
+
+    async def act(request: queue.HeldAction) -> queue.QueueActionReply:
+        acted.append((request.action, [key.mail_id for key in request.keys]))
+        return queue.QueueActionReply(changed=len(request.keys))
+
+    await alone.play(directory.ACCOUNT_GET, lookup)
+    await alone.play(queue.HELD_LIST, listed)
+    await alone.play(queue.HELD_ACT, act)
+    first = (await alone.ask("GET", "/v1/held")).json
+    assert first["items"][0]["address"] == "bob@here.test"
+    assert first["items"][0]["at"] == "2023-11-14T22:13:20.123000Z"
+    second = (await alone.ask("GET", "/v1/held", cursor=first["next"])).json
+    assert (second["items"][0]["address"], second["next"]) == (None, None)
+    key = {"mail_id": items[0].mail_id, "n": 0}
+    assert (await alone.ask("POST", "/v1/held/release", {"keys": [key]})).json == {"changed": 1}
+    assert (await alone.ask("POST", "/v1/held/discard", {"all": True})).json == {"changed": 2}
+    assert acted == [
+        ("release", [items[0].mail_id]),
+        ("discard", [items[0].mail_id]),
+        ("discard", [items[1].mail_id]),
+    ]
+
+
+async def test_the_queue_is_listed_and_decided_upon(alone: Alone) -> None:
+    item = queue.QueueItem(
+        mail_id="01" + "0" * 24,
+        n=3,
+        state="deferred",
+        reverse_path="a@here.test",
+        address="b@far.test",
+        attempts=2,
+        due=1_700_000_000_000,
+        queued=1_600_000_000_000,
+        last_error="421 later",
+    )
+    asked: list[Any] = []
+
+    async def listed(request: queue.QueueListRequest) -> queue.QueuePage:
+        asked.append(request)
+        return queue.QueuePage(items=[item], next="7")
+
+    async def act(request: queue.QueueAction) -> queue.QueueActionReply:
+        asked.append(request)
+        return queue.QueueActionReply(changed=1)
+
+    await alone.play(queue.QUEUE_LIST, listed)
+    await alone.play(queue.QUEUE_ACT, act)
+    page = (await alone.ask("GET", "/v1/queue", domain="far.test", limit=1)).json
+    assert page["items"][0]["due"] == "2023-11-14T22:13:20Z"
+    assert (await alone.ask("GET", "/v1/queue", cursor=page["next"])).status == 200
+    assert (await alone.ask("POST", "/v1/queue/bounce", {"keys": [{"mail_id": item.mail_id, "n": 3}]})).status == 200
+    assert (await alone.ask("POST", "/v1/queue/hold", {"all": True})).json == {"changed": 1}
+    assert [(request.domain, request.after, request.limit) for request in asked[:2]] == [
+        ("far.test", None, 1),
+        (None, "7", 100),
+    ]
+    assert (asked[2].action, asked[2].keys[0].n) == ("bounce", 3)
+    assert (asked[3].action, asked[3].keys) == ("hold", None)
+
+
+async def test_a_body_that_is_gone_is_a_problem(alone: Alone) -> None:
+    await alone.plays(directory.ACCOUNT_GET, directory.Account(id="BOB", address="bob@here.test"))
+    ref = BodyRef(pack=f"smtp_ingress.{'0' * 26}/000001.pack", offset=0, head=100, size=10)
+    await alone.plays(store.SUMMARIES, store.SummariesReply(rows=[store.Summary(uid=1, ref=ref)]))
+    answer = await alone.ask("GET", "/v1/accounts/bob@here.test/messages/1/1/raw")
+    assert (answer.status, answer.problem) == (404, "not-found")
+
+
+async def test_it_does_not_start_without_bus_or_port(alone: Alone, tmp_path: Path) -> None:
+    taken = build(settings_of(tmp_path, alone.nats.url, admin_port=alone.api.port))
+    with pytest.raises(OSError, match=f"admin API: 127.0.0.1:{alone.api.port}: "):
+        await taken.start()
+    await alone.nats.stop()
+    lost = build(settings_of(tmp_path, alone.nats.url))
+    with pytest.raises(BusUnavailable):
+        await lost.start()
+    await alone.nats.start()
+    await lost.start()
+    assert lost.ports()["admin"] > 0
+    await lost.drain()
+
+
+def test_settings_without_a_key_or_with_a_strange_one(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="no API key"):
+        load(Settings, data=tmp_path)
+    with pytest.raises(SettingsError, match="admin_key_hashes"):
+        load(Settings, data=tmp_path, admin_key_hashes=["not a hash"])
+    assert load(Settings, data=tmp_path, admin_reader_hashes=["ab" * 32])
+
+
+async def test_every_answer_is_small_json(alone: Alone) -> None:
+    await alone.plays(settle.SIEVE_LIST, settle.ScriptList(scripts=[]))
+    await alone.plays(directory.ACCOUNT_GET, directory.Account(id="BOB", address="bob@here.test"))
+    answer = await alone.ask("GET", "/v1/accounts/bob@here.test/sieve")
+    assert json.loads(answer.body) == {"items": []}
+    assert "server" not in answer.headers
