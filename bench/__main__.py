@@ -9,6 +9,8 @@ import json
 import statistics
 import time
 
+import uvloop
+
 from bench import load, system, watch
 
 ACCOUNTS = 100
@@ -96,19 +98,19 @@ def main() -> None:
     if {"throughput", "recipients", "latency"} & set(steps):
         target = system.start(ACCOUNTS, processes=chosen.processes)
         try:
-            asyncio.run(throughput(target, 10, 300))
+            uvloop.run(throughput(target, 10, 300))
             if "throughput" in steps:
                 for sessions in (1, 20, 100):
                     rounds = [
-                        asyncio.run(throughput(target, sessions, chosen.messages if sessions > 1 else 1000))
+                        uvloop.run(throughput(target, sessions, chosen.messages if sessions > 1 else 1000))
                         for _ in range(chosen.rounds)
                     ]
                     middle = sorted(rounds, key=lambda r: float(str(r["end_to_end_per_s"])))[len(rounds) // 2]
                     say(middle, "end_to_end_per_s", PEER_END_TO_END)
             if "recipients" in steps:
-                say(asyncio.run(throughput(target, 20, 500, recipients=10)), "copies_per_s", PEER_COPIES)
+                say(uvloop.run(throughput(target, 20, 500, recipients=10)), "copies_per_s", PEER_COPIES)
             if "latency" in steps:
-                print("250 to IDLE notification:", json.dumps(asyncio.run(latency(target))))
+                print("250 to IDLE notification:", json.dumps(uvloop.run(latency(target))))
         finally:
             target.stop()
     if "start" in steps:

@@ -6,22 +6,29 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-BODY_LINE = "The quick brown fox jumps over the lazy dog and files an invoice about it.\r\n"
+_dice = random.Random(7)
+_WORDS = ["invoice", "meeting", "the", "of", "quarterly", "report", "and", "please", "find", "attached", "thanks", "a"]
+POOL = "".join(
+    " ".join(_dice.choice(_WORDS) + str(_dice.randrange(100)) for _ in range(9))[:74].ljust(74, ".") + "\r\n"
+    for _ in range(4000)
+).encode()
+LINE = 76
+"""Octets of a line of the pool: bodies are slices of whole lines, so that making them costs the sender nothing."""
 
 
 def message(serial: int, size: int, recipient: str) -> bytes:
     """A text message of about `size` bytes; every one is different."""
-    dice = random.Random(serial)
     head = (
         f"From: Sender {serial % 97} <sender{serial % 97}@example.net>\r\n"
         f"To: <{recipient}>\r\n"
         f"Subject: Message {serial} of the benchmark\r\n"
         "Date: Mon, 23 Nov 2026 10:00:00 +0000\r\n"
-        f"Message-ID: <{serial}.{dice.randrange(10**12)}@example.net>\r\n"
+        f"Message-ID: <{serial}.{time.time_ns()}@example.net>\r\n"
         "MIME-Version: 1.0\r\nContent-Type: text/plain; charset=utf-8\r\n\r\n"
-    )
-    lines = [f"{dice.randrange(10**12)} {BODY_LINE}" for _ in range(max(1, (size - len(head)) // 88))]
-    return (head + "".join(lines)).encode()
+    ).encode()
+    lines = max(1, (size - len(head)) // LINE)
+    start = serial * 7919 % (len(POOL) // LINE - lines) * LINE
+    return head + POOL[start : start + lines * LINE]
 
 
 @dataclass
