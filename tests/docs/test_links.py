@@ -1,4 +1,4 @@
-"""What the documents link to is there: files, folders, and headings within documents."""
+"""What the documents link to, or name as a path, is there: files, folders, and headings within documents."""
 
 import re
 from functools import cache
@@ -10,6 +10,7 @@ ROOT = Path(__file__).parents[2]
 ELSEWHERE = re.compile(r"[a-z][a-z0-9+.-]*:", re.IGNORECASE)
 LINK = re.compile(r"\[[^\]\n]*\]\(\s*<?([^)>\s]+)>?[^)]*\)")
 CODE_BLOCK = re.compile(r"^(```|~~~).*?^\1", re.MULTILINE | re.DOTALL)
+NAMED = re.compile(r"`(?:[^`\n]* )?((?:bench|docs|services|shared|tests|tools)/[^`\s:]+)")
 HEADING = re.compile(r"^#{1,6} +(.+?) *#*$", re.MULTILINE)
 NOT_OURS = {".venv", ".git", "node_modules"}
 
@@ -49,3 +50,11 @@ def test_there_are_documents() -> None:
 @pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
 def test_its_links_resolve(path: Path) -> None:
     assert broken(path) == []
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_paths_that_it_names_exist(path: Path) -> None:
+    """In code spans, from the top of the repository or from beside the document; with wildcards, at least one. `…` and
+    `<…>` stand for a name."""
+    named = [each.rstrip("/") for each in NAMED.findall(prose(path)) if not re.search(r"[<{…]", each)]
+    assert [each for each in named if not any(ROOT.glob(each)) and not any(path.parent.glob(each))] == []
