@@ -191,11 +191,10 @@ class SmtpTransport(SMTP):
 
     # The loop over the core.
 
-    def _advance(self) -> None:
-        """Pull events until there is nothing to do now, then write all replies at once."""
+    def _advance(self, out: bytes = b"") -> None:
+        """Pull events until there is nothing to do now, then write all replies at once, after `out`."""
         core = self._core
         conversation = self._conversation
-        out = b""
         awaited: Coroutine[Any, Any, None] | None = None
         while (event := core.next_event()) is not None:
             if isinstance(event, Decision):
@@ -236,14 +235,16 @@ class SmtpTransport(SMTP):
             log.exception("conversation failed")
             reply = TRY_LATER
         self._busy = None
+        if self._lost:
+            return
+        out = b""
         if self._core.waiting:
             try:
-                self._write(self._core.send(reply))
+                out = self._core.send(reply)
             except LocalError:
                 log.exception("conversation gave a wrong answer")
-                self._write(self._core.send(TRY_LATER))
-        if not self._lost:
-            self._advance()
+                out = self._core.send(TRY_LATER)
+        self._advance(out)
 
     async def _hear_later(self, pending: Awaitable[None]) -> None:
         try:

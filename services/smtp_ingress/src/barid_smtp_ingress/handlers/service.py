@@ -1,7 +1,7 @@
 """The service: opens the doors in the order in which they are needed, closes them in the order that loses nothing.
 
-Start: journal and publisher, known recipients, listeners; the bus when it comes. Drain: no new connections, 421 to
-those that are idle, messages that arrive are finished, the journal is sealed, the publisher gets a moment.
+Start: known recipients, the bus if it is there (else when it comes), publisher, listeners. Drain: no new connections,
+421 to those that are idle, messages that arrive are finished, the journal is sealed, the publisher gets a moment.
 """
 
 import asyncio
@@ -111,13 +111,13 @@ class IngressService:
 
     async def start(self) -> None:
         await self._recipients.load()
-        await self._publisher.start()
-        measures.backlog.set_function(lambda: self._publisher.backlog)
         await listen(self._bus, DIRECTORY_CHANGED, self._recipients.on_change)
         await listen(self._bus, DIRECTORY_CHANGED, self._accounts.on_change)
         await listen(self._bus, OVER_QUOTA_CHANGED, self._quota.on_change)
         self._bus.on_reconnect(self._after_absence)
         await self._start_bus()
+        await self._publisher.start()
+        measures.backlog.set_function(lambda: self._publisher.backlog)
         for door in doors(self._settings):
             self._listeners[door.name] = await self._open_listener(door, self._conversations(door.options.profile))
         loop = asyncio.get_running_loop()
