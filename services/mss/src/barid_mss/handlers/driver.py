@@ -15,6 +15,9 @@ from barid_runtime.logging import get_logger
 from ..ports import Door, Wire
 from .desk import Desk
 
+_AGREED = frozenset(("", "logout", "client is gone", "quit", "end of input"))
+"""Reasons of the cores' ends that are nobody's fault."""
+
 log = get_logger("mss.session")
 
 
@@ -23,6 +26,15 @@ class Core(Protocol):
 
     @property
     def wants_data(self) -> bool: ...
+
+    @property
+    def rejected(self) -> int: ...
+
+    @property
+    def rejection(self) -> str: ...
+
+    @property
+    def close_reason(self) -> str: ...
 
     def receive_data(self, data: bytes) -> None: ...
 
@@ -47,6 +59,7 @@ class Driver(ABC):
         self._heard = False
         self._heard_at = self._began_at = asyncio.get_running_loop().time()
         self._lost = False
+        self._told_rejected = 0
 
     # ports.Conversation
 
@@ -87,6 +100,7 @@ class Driver(ABC):
             self._heard = False
         if self.account is None:
             if now - self._began_at > self.login_patience:
+                self._log_cut_off("log-in takes too long")
                 self.end("Log-in takes too long")
         elif now - self._heard_at > self.idle_patience:
             self.end("Idle for too long")
@@ -156,9 +170,24 @@ class Driver(ABC):
         except Exception:
             log.exception("session failed", protocol=self.door.protocol, account=self.account)
             self.wire.abort()
+        self._log_trouble()
         if self._lost:
             await self._let_go()
         self._task = None
+
+    def _log_trouble(self) -> None:
+        """What the core refused by itself. One line for all of a read, so a flood of bad commands is none of lines."""
+        core = self._reader
+        if core.rejected != self._told_rejected:
+            count, self._told_rejected = core.rejected - self._told_rejected, core.rejected
+            log.info(
+                "protocol error", protocol=self.door.protocol, ip=self.wire.ip, reply=core.rejection, commands=count
+            )
+        if core.close_reason not in _AGREED:
+            self._log_cut_off(core.close_reason)
+
+    def _log_cut_off(self, reason: str) -> None:
+        log.info("cut off", reason=reason, door=self.door.name, ip=self.wire.ip)
 
     async def _let_go(self) -> None:
         try:

@@ -76,6 +76,9 @@ class ServerConnection:
         self.closing = False
         """Write what ``data_to_send`` gives, then close."""
         self.close_reason = ""
+        self.rejected = 0
+        """Commands that were refused without the host's doing, and what was said to the last: for the log."""
+        self.rejection = ""
         self._buffer = InputBuffer()
         self._intake = Intake(self._buffer)
         self._out: list[bytes] = []
@@ -382,6 +385,8 @@ class ServerConnection:
 
     def _reject(self, tag: bytes, completion: Completion) -> None:
         self._out.append(completion.line(tag))
+        self.rejected += 1
+        self.rejection = f"{completion.status.name} {completion.text}"
         if completion.status is Status.BAD:
             self._count_bad()
 

@@ -61,6 +61,8 @@ class ServerConnection:
         "_tls_pending",
         "_writer",
         "close_reason",
+        "rejected",
+        "rejection",
     )
 
     def __init__(self, profile: ServerProfile) -> None:
@@ -76,6 +78,9 @@ class ServerConnection:
         self._tls_pending = False
         self._eof = False
         self.close_reason = ""
+        self.rejected = 0
+        """Commands that were refused without the host's doing, and what was said to the last: for the log."""
+        self.rejection = ""
 
     # What the host may ask.
 
@@ -278,6 +283,8 @@ class ServerConnection:
 
     def _bad_command(self, text: str, code: ResponseCode | None = None) -> bool:
         self._bad += 1
+        self.rejected += 1
+        self.rejection = text
         self._out.append(responses.err(text, code))
         if self._bad >= MAX_BAD_COMMANDS:
             self._close("bad commands")
