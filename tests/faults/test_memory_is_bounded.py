@@ -53,7 +53,9 @@ def test_large_messages_at_once(mail_systems: Callable[..., MailSystem], count: 
 
     assert _bodies(system, reader, count) == sent
     grown = _growth(rested, peaks(system))
-    print(f"{count} × {size}: small mails {small_mails}, slowest {took:.2f} s; MB accepting {accepted_at}, in all {grown}")
+    print(
+        f"{count} × {size}: small mails {small_mails}, slowest {took:.2f} s; MB accepting {accepted_at}, in all {grown}"
+    )
     assert max(grown.values()) * 1_000_000 < GROWTH, grown
     assert small_mails > 0
     assert took < SMALL_WITHIN
