@@ -1,7 +1,6 @@
 """What stands behind the ingress may be away: mail for known recipients is taken, and nothing accepted is lost."""
 
 import asyncio
-import signal
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -209,38 +208,3 @@ async def test_a_message_that_never_ends_does_not_hold_up_the_end(rig: Rig) -> N
         await rig.ingress.drain()
     assert (await client.rest()).startswith(b"421 4.3.2")
     assert not list((rig.data / "journal").glob("*/spool/*"))
-
-
-async def test_sigterm_is_a_drain(rig: Rig, tmp_path: Path, free_port: int) -> None:
-    """The process as an operator starts it."""
-    import os
-    import sys
-
-    environment = {
-        **os.environ,
-        "BARID_DATA": str(tmp_path / "process"),
-        "BARID_BUS_URL": rig.nats_url,
-        "BARID_HOSTNAME": "mx.here.test",
-        "BARID_SMTP_PORT": str(free_port),
-        "BARID_SUBMISSION_PORT": "0",
-        "BARID_SUBMISSIONS_PORT": "0",
-        "BARID_LMTP_PORT": "0",
-    }
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "barid_smtp_ingress", env=environment, stderr=asyncio.subprocess.PIPE
-    )
-    assert process.stderr is not None
-    async with asyncio.timeout(20):
-        while b'"event":"started"' not in (line := await process.stderr.readline()):
-            assert line, "it ended"
-    from .ingress_rig import Client
-
-    client = Client(*await asyncio.open_connection("127.0.0.1", free_port))
-    assert (await client.reply()).startswith("220 mx.here.test ESMTP")
-    await client.ask("EHLO client.test")
-    assert (await client.deliver("anna@here.test", body=BODY)).startswith("250 2.0.0 Ok")
-    process.send_signal(signal.SIGTERM)
-    assert (await client.rest()).startswith(b"421 4.3.2")
-    await client.close()
-    _, log = await process.communicate()
-    assert process.returncode == 0, log.decode()
