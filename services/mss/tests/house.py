@@ -143,7 +143,12 @@ class House:
         mail = mail.model_copy(update={"ref": ref})
         filings = [settle.Filing(mailbox=mailbox) for mailbox in mailboxes or ("INBOX",)]
         settlement = settle.Settlement(
-            mail_id=mail.mail_id, n=0, account=self.accounts[name], outcome="filed", filings=filings
+            mail_id=mail.mail_id,
+            n=0,
+            account=self.accounts[name],
+            outcome="filed",
+            delivered_to=address,
+            filings=filings,
         )
         request = settle.SettleRequest(accepted=AcceptedBatch(mails=[mail]), settlements=[settlement])
         reply = await call(self.bus, settle.SETTLE, request)

@@ -3,7 +3,8 @@
 Rules:
 - One write costs 20–25 µs, more than most commands; so what is written within a turn leaves at its end, in one piece.
 - After `connection_lost` nothing is written, and whoever waits for room gets ConnectionError.
-- Who isn't served gets no TLS handshake, the dearest thing that a peer can ask for; so implicit TLS, too, starts here.
+- Who isn't served gets no TLS handshake, the dearest thing that a peer can ask for: on a door that begins with one the
+  listener asks `admit` first, and the connection is made when the handshake is done.
 """
 
 import asyncio
@@ -37,7 +38,7 @@ class SocketWire(asyncio.Protocol):
         "_conversation",
         "_converse",
         "_door",
-        "_handshake",
+        "_early",
         "_loop",
         "_out",
         "_room",
@@ -65,7 +66,7 @@ class SocketWire(asyncio.Protocol):
         self._room: asyncio.Future[None] | None = None
         self._blocked: float | None = None
         self._closing_since: float | None = None
-        self._handshake: asyncio.Task[None] | None = None
+        self._early: list[bytes] | None = None
         self.transport: Any = None
         self.encrypted = False
         self.gone = False
@@ -73,33 +74,39 @@ class SocketWire(asyncio.Protocol):
 
     # asyncio.Protocol
 
-    def connection_made(self, transport: Any) -> None:
-        self.transport = transport
-        transport.set_write_buffer_limits(high=HIGH_WATER)
-        peer = transport.get_extra_info("peername")
+    def admit(self, peer: object) -> bool:
+        """Whether it is to be served at all. peer: the socket's address."""
         self.ip = peer[0].partition("%")[0] if isinstance(peer, tuple) else ""
         self._connections.add(self)
         self._conversation = self._converse(self, self._door)
-        if self._conversation is None:
-            if self._door.implicit_tls:
+        return self._conversation is not None
+
+    def connection_made(self, transport: Any) -> None:
+        self.transport = transport
+        transport.set_write_buffer_limits(high=HIGH_WATER)
+        if self._door.implicit_tls:
+            self.encrypted = True
+            if self._closing_since is not None or self._conversation is None:
                 transport.abort()
             else:
-                self.close()
-        elif self._door.implicit_tls:
-            transport.pause_reading()
-            self._handshake = self._loop.create_task(self._open_encrypted(self._conversation))
-        else:
+                self._conversation.begin()
+        elif self.admit(transport.get_extra_info("peername")):
+            assert self._conversation is not None
             self._conversation.begin()
+        else:
+            self.close()
 
     def data_received(self, data: bytes) -> None:
-        if self._conversation is not None and self._closing_since is None:
+        if self._early is not None:
+            self._early.append(data)
+        elif self._conversation is not None and self._closing_since is None:
             self._conversation.received(data)
 
     def eof_received(self) -> bool:
         """A peer may close its side and still read what it is owed; within TLS there is no such thing."""
         if self._conversation is not None:
             self._conversation.ended()
-        return not self.encrypted
+        return not self.encrypted and self._closing_since is None
 
     def connection_lost(self, exc: Exception | None) -> None:
         if self.gone:
@@ -131,7 +138,7 @@ class SocketWire(asyncio.Protocol):
         return self._blocked is not None
 
     def write(self, data: bytes) -> None:
-        if self.gone or self._closing_since is not None or not data:
+        if self.gone or self._closing_since is not None or self.transport is None or not data:
             return
         if not self._out:
             self._loop.call_soon(self._flush)
@@ -160,6 +167,8 @@ class SocketWire(asyncio.Protocol):
             return False
         # Nothing may be read between here and the handshake, which would take it for its own or we for commands.
         self.transport.pause_reading()
+        # The handshake's last flight may bring the first command, before whoever awaits this knows that it is over.
+        self._early = []
         try:
             transport = await self._loop.start_tls(
                 self.transport, self, self._context, server_side=True, ssl_handshake_timeout=patience.HANDSHAKE
@@ -175,6 +184,7 @@ class SocketWire(asyncio.Protocol):
         transport.set_write_buffer_limits(high=HIGH_WATER)
         self.transport = transport
         self.encrypted = True
+        self._loop.call_soon(self._release_early)
         return True
 
     def close(self) -> None:
@@ -182,6 +192,8 @@ class SocketWire(asyncio.Protocol):
             return
         self._flush()
         self._closing_since = self._loop.time()
+        if self.transport is None:
+            return
         if self.encrypted:
             self.transport.close()
             return
@@ -200,16 +212,23 @@ class SocketWire(asyncio.Protocol):
         return self._conversation
 
     def sweep(self, now: float) -> None:
+        if self.transport is None:
+            return  # handshakes have a limit of their own
         if self._closing_since is not None:
             if now - self._closing_since > patience.CLOSING:
                 self.transport.abort()
         elif self._blocked is not None and now - self._blocked > patience.CLOGGED:
             log.info("peer doesn't read", door=self._door.name, ip=self.ip)
             self.transport.abort()
-        elif self._conversation is not None and self._handshake is None:
+        elif self._conversation is not None:
             self._conversation.sweep(now)
 
     # within
+
+    def _release_early(self) -> None:
+        early, self._early = self._early, None
+        for data in early or ():
+            self.data_received(data)
 
     def _flush(self) -> None:
         out = self._out
@@ -218,8 +237,3 @@ class SocketWire(asyncio.Protocol):
         self._out = []
         if not self.gone and self._closing_since is None:
             self.transport.write(out[0] if len(out) == 1 else b"".join(out))
-
-    async def _open_encrypted(self, conversation: Conversation) -> None:
-        if await self.start_tls():
-            self._handshake = None
-            conversation.begin()

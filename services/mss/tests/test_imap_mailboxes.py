@@ -1,0 +1,53 @@
+"""Mailboxes by name."""
+
+from .house import House
+
+
+async def test_create_rename_delete(house: House) -> None:
+    client = await house.imap()
+    await client.ok("CREATE Projects/2026/")
+    assert (await client.no("CREATE Projects")).startswith(b"NO [ALREADYEXISTS]")
+    assert (await client.no("CREATE INBOX")).startswith(b"NO [ALREADYEXISTS]")
+    assert await client.ok('LIST "" Projects*') == [
+        b'* LIST (\\HasChildren) "/" Projects',
+        b'* LIST (\\HasNoChildren) "/" Projects/2026',
+    ]
+    await client.ok("RENAME Projects Work")
+    assert await client.ok('LIST "Work/" %') == [b'* LIST (\\HasNoChildren) "/" Work/2026']
+    assert (await client.no("RENAME Projects Other")).startswith(b"NO [NONEXISTENT]")
+    await client.ok("DELETE Work")
+    assert await client.ok('LIST "" Work*') == [
+        b'* LIST (\\Noselect \\HasChildren) "/" Work',
+        b'* LIST (\\HasNoChildren) "/" Work/2026',
+    ]
+    assert (await client.no("SELECT Work")).startswith(b"NO [NONEXISTENT]")
+    assert (await client.no("DELETE INBOX")).startswith(b"NO [CANNOT]")
+
+
+async def test_names_of_the_world(house: House) -> None:
+    client = await house.imap()
+    await client.ok("CREATE &U,BTFw-")
+    assert await client.ok('LIST "" &U,BTFw-') == [b'* LIST (\\HasNoChildren) "/" &U,BTFw-']
+    await client.ok('CREATE "two words"')
+    assert await client.ok('STATUS "two words" (MESSAGES)') == [b'* STATUS "two words" (MESSAGES 0)']
+
+
+async def test_subscriptions(house: House) -> None:
+    client = await house.imap()
+    assert b'* LSUB () "/" INBOX' in await client.ok('LSUB "" "*"')
+    await client.ok("UNSUBSCRIBE Junk")
+    assert b'* LSUB () "/" Junk' not in await client.ok('LSUB "" "*"')
+    await client.ok("SUBSCRIBE Future/Plans")
+    assert b'* LSUB (\\Noselect) "/" Future' in await client.ok('LSUB "" "%"')
+
+
+async def test_the_root(house: House) -> None:
+    client = await house.imap()
+    assert await client.ok('LIST "" ""') == [b'* LIST (\\Noselect) "/" ""']
+
+
+async def test_status_of_all_that_it_may_be_asked(house: House) -> None:
+    client = await house.imap()
+    (line,) = await client.ok("STATUS INBOX (UIDVALIDITY HIGHESTMODSEQ APPENDLIMIT)")
+    assert b"APPENDLIMIT 52428800" in line
+    assert (await client.no("STATUS Nowhere (MESSAGES)")).startswith(b"NO [NONEXISTENT]")
