@@ -10,6 +10,8 @@ import pytest
 import pytest_asyncio
 
 from barid_admin.__main__ import build
+from barid_admin.adapters.doors import embedded
+from barid_admin.adapters.service import AdminService, MakeApi
 from barid_admin.settings import Settings
 from barid_contracts import directory, queue, settle, store, trace
 from barid_contracts.mail import BodyRef
@@ -168,6 +170,8 @@ async def test_who_waits_looks_only_when_told(alone: Alone) -> None:
 async def test_who_hung_up_leaves_no_subscription(alone: Alone) -> None:
     await alone.plays(directory.RESOLVE, directory.ResolveReply(resolutions=[NEWS]))
     await alone.plays(store.FIND, store.FindReply(found=[]))
+    await alone.ask("GET", "/v1/nothing")  # loaded by now
+    await asyncio.sleep(0.1)
     open_before = len(asyncio.all_tasks())
     reader, writer = await asyncio.open_connection("127.0.0.1", alone.api.port)
     request = "GET /v1/wait?to=bob@here.test&within=300 HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {}\r\n\r\n"
@@ -343,6 +347,49 @@ async def test_it_does_not_start_without_bus_or_port(alone: Alone, tmp_path: Pat
     await lost.start()
     assert lost.ports()["admin"] > 0
     await lost.drain()
+
+
+async def test_it_ends_in_order_before_while_and_after_it_loads(alone: Alone, tmp_path: Path) -> None:
+    for pause in (None, 0, 0.05, 1.5):
+        service = build(settings_of(tmp_path, alone.nats.url))
+        await service.start()
+        assert service.checks() == {"bus": "ok", "listener": "ok"}
+        port = service.ports()["admin"]
+        if pause is not None:
+            _, writer = await asyncio.open_connection("127.0.0.1", port)
+            await asyncio.sleep(pause)
+            writer.close()
+        await service.drain()
+        with pytest.raises(ConnectionRefusedError):
+            await asyncio.open_connection("127.0.0.1", port)
+
+
+async def test_many_first_connections_at_once(alone: Alone) -> None:
+    await alone.plays(directory.DOMAIN_LIST, directory.DomainList(domains=[]))
+    answers = await asyncio.gather(*[alone.ask("GET", "/v1/domains") for _ in range(20)])
+    assert [answer.status for answer in answers] == [200] * 20
+
+
+async def test_loaded_at_the_start_if_asked_for(alone: Alone, tmp_path: Path) -> None:
+    service = build(settings_of(tmp_path, alone.nats.url, admin_preload=True))
+    await service.start()
+    answer = await asyncio.to_thread(Api(service.ports()["admin"]).ask, "GET", "/v1/status")
+    assert answer.json["state"] == "degraded"
+    await service.drain()
+
+
+async def test_a_framework_that_does_not_load_is_told_by_readiness(alone: Alone, tmp_path: Path) -> None:
+    settings = settings_of(tmp_path, alone.nats.url)
+
+    def broken() -> MakeApi:
+        raise ImportError("no such framework")
+
+    service = AdminService(settings, embedded(settings), broken)
+    await service.start()
+    with pytest.raises(ConnectionError):
+        await asyncio.to_thread(Api(service.ports()["admin"]).ask, "GET", "/v1/status")
+    assert service.checks()["listener"] == "can't be served; see the log"
+    await service.drain()
 
 
 def test_settings_without_a_key_or_with_a_strange_one(tmp_path: Path) -> None:

@@ -18,6 +18,9 @@ class Settings(ServiceSettings):
     section: ClassVar[str] = "admin"
 
     admin_port: int = Field(default=8080, ge=0, le=65535, description="port of the REST API; 0 takes any")
+    admin_preload: bool = Field(
+        default=False, description="load the web framework (0.4 s, 14 MB) at the start, not at the first connection"
+    )
     admin_api_key: SecretStr = Field(default=SecretStr(""), description="a key that may do everything")
     admin_key_hashes: tuple[KeyHash, ...] = Field(default=(), description="SHA-256 of keys that may do everything")
     admin_reader_hashes: tuple[KeyHash, ...] = Field(default=(), description="SHA-256 of keys that may only look")

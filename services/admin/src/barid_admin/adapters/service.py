@@ -1,9 +1,18 @@
-"""The admin API as a service: doors, the HTTP server on our loop, drain."""
+"""The admin API as a service: doors, a listener, the HTTP server on our loop, drain.
+
+The web framework takes 0.4 s of CPU to load and 14 MB, most of what starting a whole system takes. So it is loaded by
+the first connection, which waits for it in the listener's backlog; a system whose API nobody asks never pays. Where
+that is the wrong bargain, `admin_preload` loads it at the start.
+
+States: *listening* (the loop watches the listener) → *loading* (in a thread) → *serving*; a failure to load ends in
+*broken*, which readiness tells.
+"""
 
 import asyncio
 import contextlib
 import socket
 from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 from barid_runtime.logging import get_logger
@@ -33,8 +42,7 @@ log = get_logger("admin")
 
 
 class AdminService:
-    """load_api: imports the framework and returns what makes the app. Both are done in a thread: the framework takes
-    0.25 s to import and 0.1 s to learn our routes, in which the other services of the process start."""
+    """load_api: imports the framework and returns what makes the app; both run in a thread."""
 
     name = "admin"
 
@@ -43,68 +51,78 @@ class AdminService:
         self._open_doors = open_doors
         self._load_api = load_api
         self._doors: Doors | None = None
-        self._server: uvicorn.Server | None = None
+        self._listener: socket.socket | None = None
         self._serving: asyncio.Task[None] | None = None
+        self._server: uvicorn.Server | None = None
         self._say_goodbye: Callable[[], Awaitable[None]] | None = None
+        self._problem = ""
         self._port = 0
 
     async def start(self) -> None:
         """Raises BusError, OSError (the port is taken)."""
-        loading = asyncio.ensure_future(asyncio.to_thread(self._load))
-        doors = None
+        doors = await self._open_doors()
         try:
-            doors = await self._open_doors()
-            make_api, new_server = await loading
-            app, self._say_goodbye = await asyncio.to_thread(make_api, doors)
             listener = listen(self._settings.host, self._settings.admin_port)
         except BaseException:
-            loading.cancel()
-            if doors is not None:
-                await doors.close()
+            await doors.close()
             raise
         self._doors = doors
+        self._listener = listener
         self._port = listener.getsockname()[1]
-        self._server = new_server(app)
-        await self._server.startup(sockets=[listener])
-        self._serving = asyncio.ensure_future(self._serve(self._server, listener))
+        if self._settings.admin_preload:
+            started = asyncio.Event()
+            self._serving = asyncio.ensure_future(self._serve(doors, listener, started))
+            await started.wait()
+        else:
+            asyncio.get_running_loop().add_reader(listener, self._on_first_connection, doors, listener)
 
-    def _load(self) -> tuple[MakeApi, Callable[[Any], "uvicorn.Server"]]:
-        import uvicorn
+    def _on_first_connection(self, doors: Doors, listener: socket.socket) -> None:
+        asyncio.get_running_loop().remove_reader(listener)
+        self._serving = asyncio.ensure_future(self._serve(doors, listener, asyncio.Event()))
 
-        def new_server(app: Any) -> uvicorn.Server:
-            config = uvicorn.Config(
-                app,
-                log_config=None,
-                access_log=False,
-                lifespan="off",
-                ws="none",
-                http="h11",
-                server_header=False,
-                h11_max_incomplete_event_size=HEAD_MOST,
-                timeout_keep_alive=IDLE_SECONDS,
-                timeout_graceful_shutdown=DRAIN_SECONDS,
-                backlog=BACKLOG,
-            )
-            config.load()
-            server = uvicorn.Server(config)
-            server.lifespan = config.lifespan_class(config)
-            return server
+    async def _serve(self, doors: Doors, listener: socket.socket, started: asyncio.Event) -> None:
+        """Loads, then serves until the server is told to exit."""
+        try:
+            # A thread of its own: those of the loop's pool may be busy for long.
+            thread = ThreadPoolExecutor(1, thread_name_prefix="admin-load")
+            try:
+                self._say_goodbye, server = await asyncio.get_running_loop().run_in_executor(thread, self._load, doors)
+            finally:
+                thread.shutdown(wait=False)
+            self._server = server
+            await server.startup(sockets=[listener])
+            started.set()
+            # Its own `serve` would take the signals of the process, which are the runner's.
+            await server.main_loop()
+            await server.shutdown(sockets=[listener])
+        except Exception:
+            log.exception("the API can't be served")
+            self._problem = "can't be served; see the log"
+            listener.close()
+        finally:
+            started.set()
 
-        return self._load_api(), new_server
-
-    async def _serve(self, server: "uvicorn.Server", listener: socket.socket) -> None:
-        # Its own `serve` would take the signals of the process, which are the runner's.
-        await server.main_loop()
-        await server.shutdown(sockets=[listener])
+    def _load(self, doors: Doors) -> tuple[Callable[[], Awaitable[None]], "uvicorn.Server"]:
+        app, say_goodbye = self._load_api()(doors)
+        return say_goodbye, _new_server(app)
 
     async def drain(self) -> None:
-        if self._say_goodbye is not None:
-            await self._say_goodbye()
-        if self._server is not None and self._serving is not None:
-            self._server.should_exit = True
+        listener, self._listener = self._listener, None
+        if listener is not None and self._serving is None:
+            asyncio.get_running_loop().remove_reader(listener)
+            listener.close()
+        if self._serving is not None:
+            if self._say_goodbye is not None:
+                await self._say_goodbye()
+            if self._server is not None:
+                self._server.should_exit = True
+            else:
+                self._serving.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await self._serving
             self._serving = None
+            if listener is not None:
+                listener.close()
         if self._doors is not None:
             await self._doors.close()
             self._doors = None
@@ -112,23 +130,46 @@ class AdminService:
     def checks(self) -> dict[str, str]:
         if self._doors is None:
             return {"start": "not started"}
-        serving = self._serving is not None and not self._serving.done()
+        listening = self._listener is not None and (self._serving is None or not self._serving.done())
         return {
             "bus": "ok" if self._doors.bus.connected else "not connected",
-            "listener": "ok" if serving else "not serving",
+            "listener": self._problem or ("ok" if listening else "not listening"),
         }
 
     def ports(self) -> dict[str, int]:
         return {"admin": self._port} if self._port else {}
 
 
+def _new_server(app: Any) -> "uvicorn.Server":
+    import uvicorn
+
+    config = uvicorn.Config(
+        app,
+        log_config=None,
+        access_log=False,
+        lifespan="off",
+        ws="none",
+        http="h11",
+        server_header=False,
+        h11_max_incomplete_event_size=HEAD_MOST,
+        timeout_keep_alive=IDLE_SECONDS,
+        timeout_graceful_shutdown=DRAIN_SECONDS,
+        backlog=BACKLOG,
+    )
+    config.load()
+    server = uvicorn.Server(config)
+    server.lifespan = config.lifespan_class(config)
+    return server
+
+
 def listen(host: str, port: int) -> socket.socket:
-    """A bound socket. Raises OSError naming what is taken."""
+    """A listening socket. Raises OSError naming what is taken."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM)
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind((host, port))
+        listener.listen(BACKLOG)
     except OSError as error:
         listener.close()
         raise OSError(error.errno, f"admin API: {host}:{port}: {error.strerror}") from None

@@ -5,7 +5,6 @@ while the bus was away is made good by a look when it is back.
 """
 
 import asyncio
-import contextlib
 from datetime import datetime
 from typing import Annotated, Literal
 
@@ -210,11 +209,10 @@ def routes(desk: Desk, waiting: Waiting) -> APIRouter:
             await asyncio.wait((arriving, leaving), return_when=asyncio.FIRST_COMPLETED)
         finally:
             leaving.cancel()
-            if not arriving.done():
-                arriving.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await leaving
-        found = await arriving if not arriving.cancelled() else None
+            arriving.cancel()
+            await asyncio.wait((arriving, leaving))
+        # Cancelled: the client hung up, and hears nothing of what follows.
+        found = None if arriving.cancelled() else arriving.result()
         if found is None:
             raise Refusal("not-in-time", f"no such mail to {to} within {within:g} s")
         return found
