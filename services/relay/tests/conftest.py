@@ -14,7 +14,7 @@ from barid_runtime.bus.port import Bus
 from barid_runtime.bus.typed import answer
 from barid_testing.fixtures import ManualClock
 
-from .office import QUICK, Office, new_relay, resolve
+from .office import Office, new_relay, resolve
 
 StartRelay = Callable[..., Awaitable[Relay]]
 
@@ -53,7 +53,7 @@ async def start(settings: Settings) -> AsyncIterator[StartRelay]:
     """Starts a relay with some settings changed; all are drained after the test."""
     started: list[Relay] = []
 
-    async def start(clock: Any = None, timeouts: Any = QUICK, **changes: Any) -> Relay:
+    async def start(clock: Any = None, timeouts: Any = None, **changes: Any) -> Relay:
         relay = new_relay(settings.model_copy(update=changes), clock, timeouts)
         started.append(relay)
         await relay.start()

@@ -1,6 +1,7 @@
 """An office that gives mail to a relay as the ingress does, and asks it as operators do."""
 
 import asyncio
+import contextlib
 import itertools
 from collections.abc import Callable
 from email import message_from_bytes
@@ -16,7 +17,7 @@ from barid_relay.adapters.doors import embedded
 from barid_relay.adapters.smtp.timeouts import Timeouts
 from barid_relay.handlers.service import Relay
 from barid_relay.settings import Settings
-from barid_runtime.bus.port import Bus, Stream
+from barid_runtime.bus.port import Bus, NoResponders, Stream
 from barid_runtime.bus.typed import call
 from barid_runtime.clock import Clock, SystemClock
 from barid_runtime.ids import new_mail_id
@@ -123,8 +124,9 @@ class Office:
         found: list[str] = []
         async with asyncio.timeout(seconds):
             while len(found) < len(wanted):
-                steps = sorted((s for s in await self.steps(mail_id) if s.what in ends), key=lambda s: s.n or 0)
-                found = [step.what for step in steps]
+                with contextlib.suppress(NoResponders):  # a process that has not started yet
+                    steps = sorted((s for s in await self.steps(mail_id) if s.what in ends), key=lambda s: s.n or 0)
+                    found = [step.what for step in steps]
                 await asyncio.sleep(0.01)
         assert found == list(wanted)
         return found

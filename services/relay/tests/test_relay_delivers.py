@@ -106,7 +106,7 @@ async def test_draining_finishes_what_was_begun_and_gives_back_the_rest(office: 
         return "250 2.0.0 ok"
 
     async with Foreign(replies={"BODY": wait}).open() as far:
-        relay = await start(routes={"far.test": far.route}, connections_per_destination=1, timeouts=None)
+        relay = await start(routes={"far.test": far.route}, connections_per_destination=1)
         first = await office.mail("a@far.test", "b@far.test")
         await begun.wait()
         second = await office.mail("c@far.test")

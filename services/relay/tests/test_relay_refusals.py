@@ -6,7 +6,7 @@ from typing import Any
 from barid_relay.adapters.smtp.timeouts import Timeouts
 
 from .foreign import Conversation, Foreign
-from .office import BODY, Office
+from .office import BODY, QUICK, Office
 
 
 async def test_each_recipient_has_its_own_outcome(office: Office, start: Any) -> None:
@@ -176,7 +176,7 @@ async def test_hosts_that_say_nothing_are_not_waited_for_for_ever(office: Office
         ("BODY", "the end of the message"),
     ):
         async with Foreign(replies={where: never}).open() as far:
-            relay = await start(routes={"far.test": far.route})
+            relay = await start(routes={"far.test": far.route}, timeouts=QUICK)
             mail_id = await office.mail("a@far.test")
             assert f"no answer to {said} in time" in (await office.deferred(mail_id)).last_error
             await office.act("bounce")
@@ -191,7 +191,7 @@ async def test_a_host_that_stops_reading(office: Office, start: Any) -> None:
         return None
 
     async with Foreign(replies={"DATA": stop}, features=("8BITMIME",)).open() as far:
-        await start(routes={"far.test": far.route})
+        await start(routes={"far.test": far.route}, timeouts=QUICK)
         mail_id = await office.mail("a@far.test", body=BODY + b"0123456789\r\n" * 1_200_000)
         assert "doesn't take" in (await office.deferred(mail_id)).last_error
 

@@ -107,10 +107,12 @@ class Line:
         trace = parcel.trace.encode("latin-1")
 
         async def body() -> AsyncIterator[bytes]:
-            if trace:
-                yield trace
+            head = trace
             async for chunk in self._bodies.stream(parcel.ref):
-                yield chunk
+                yield head + chunk
+                head = b""
+            if head:
+                yield head
 
         return Letter(
             parcel.reverse_path,

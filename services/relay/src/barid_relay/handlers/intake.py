@@ -21,8 +21,9 @@ from ..policy.routing import Routing
 from ..ports.queue import NewMail, NewRecipient, Queue
 from .meters import Meters
 
-FETCH = 64
-"""Messages taken at once, each a batch of up to some hundred mails; one transaction."""
+FETCH = 16
+"""Messages taken at once, for one transaction: each is a batch of up to some hundred mails and 700 KB, of which several
+times as much is made while they are read."""
 
 FETCH_WAIT = 5.0
 """Seconds that one fetch may find nothing."""
@@ -52,17 +53,20 @@ class Intake:
         self._meters = meters
         self._arrived = arrived
         self._task: asyncio.Task[None] | None = None
+        self._taking: asyncio.Task[None] | None = None
         self.problem = "ok"
 
     def start(self) -> None:
         self._task = asyncio.get_running_loop().create_task(self._run(), name="relay-intake")
 
     async def close(self) -> None:
-        """What was fetched and not acknowledged comes again."""
+        """What was fetched is finished: left unanswered it would come again only after its ack wait."""
         task, self._task = self._task, None
         if task is not None:
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
+        if self._taking is not None:
+            await asyncio.gather(self._taking, return_exceptions=True)
 
     async def _run(self) -> None:
         pause, longest = _PAUSES
@@ -71,7 +75,8 @@ class Intake:
             try:
                 taken = await self._consumer.fetch(FETCH, FETCH_WAIT)
                 if taken:
-                    await self._take(taken)
+                    self._taking = asyncio.get_running_loop().create_task(self._take(taken))
+                    await asyncio.shield(self._taking)
                 self.problem = "ok"
                 pause = _PAUSES[0]
             except (BusError, DatabaseError) as error:

@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 from barid_runtime.clock import Clock
 from barid_runtime.database.port import DatabaseError
@@ -80,28 +80,36 @@ class Worker:
         return batch
 
     async def _work_off(self, batch: list[Parcel]) -> None:
-        for parcel in batch:
+        for k, parcel in enumerate(batch):
             if self.stopping:
                 return
             try:
-                answers = await self._answers(parcel)
-            except Exception as error:
-                log.exception("delivery failed", mail_id=parcel.mail_id, destination=self._destination)
-                await self._settling.crashed(parcel, error)
-            else:
-                await self._settling.answers(parcel, answers)
-            self._in_hand.remove(parcel)
-
-    async def _answers(self, parcel: Parcel) -> list[Answer]:
-        """A destination that can't be reached is asked once for the whole batch."""
-        if self.failed is None:
-            try:
-                return await self._line.deliver(parcel)
+                await self._settle(parcel, self._line.deliver)
             except DialFailed as failed:
-                if failed.answer.fate is not Fate.DEFERRED:
-                    return [failed.answer] * len(parcel.recipients)
-                self.failed = failed.answer
-        return [self.failed] * len(parcel.recipients)
+                await self._all_alike(batch[k:], failed.answer)
+                return
+
+    async def _all_alike(self, parcels: list[Parcel], answer: Answer) -> None:
+        """A destination that lets nobody in is asked once for the whole batch, whose outcomes share a commit."""
+        if answer.fate is Fate.DEFERRED:
+            self.failed = answer
+
+        async def same(parcel: Parcel) -> list[Answer]:
+            return [answer] * len(parcel.recipients)
+
+        await asyncio.gather(*[self._settle(parcel, same) for parcel in parcels])
+
+    async def _settle(self, parcel: Parcel, answers: Callable[[Parcel], Awaitable[list[Answer]]]) -> None:
+        """Find the answers and write them down. Raises DialFailed and DatabaseError; what else goes wrong is counted
+        against the mail."""
+        try:
+            await self._settling.answers(parcel, await answers(parcel))
+        except (DialFailed, DatabaseError):
+            raise
+        except Exception as error:
+            log.exception("delivery failed", mail_id=parcel.mail_id, destination=self._destination)
+            await self._settling.crashed(parcel, error)
+        self._in_hand.remove(parcel)
 
     async def _renew(self) -> None:
         """The event loop's time: leases are measured by real time, not by the injected clock."""
