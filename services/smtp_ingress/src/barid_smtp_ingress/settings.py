@@ -30,7 +30,9 @@ class Settings(ServiceSettings):
 
     max_size: int = Field(default=50 * 1024 * 1024, ge=64 * 1024, description="octets of a message")
     max_recipients: int = Field(default=1000, ge=100, description="of a transaction; RFC 5321 asks for 100 at least")
-    max_hops: int = Field(default=50, ge=10, description="Received fields beyond which a mail goes in circles")
+    max_hops: int = Field(
+        default=100, ge=10, description="Received fields (RFC 5321 §6.3) beyond which a mail goes in circles"
+    )
     max_connections: int = Field(default=1000, ge=1)
     max_connections_per_network: int = Field(default=100, ge=1)
     unlimited_networks: tuple[Network, ...] = Field(

@@ -110,7 +110,7 @@ def opportunistic_client_context() -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
-    # Old servers are better reached by old TLS than in the clear, but below 1.2 OpenSSL's own policy decides.
+    # TLS 1.2 and later, Python's own floor: what is older is no better than the clear text that it falls back to.
     return context
 
 
