@@ -29,7 +29,7 @@ from barid_smtp_ingress.ports import Lead
 from barid_smtp_ingress.settings import Settings
 
 CONNECTIONS = 20
-ROUNDS = 20
+ROUNDS = 100
 REF = BodyRef(pack="p", offset=0, head=0, size=0)
 
 

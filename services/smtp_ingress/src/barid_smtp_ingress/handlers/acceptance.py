@@ -111,7 +111,8 @@ async def accept(
         note(envelope, mail)
         return replies.accepted(mail.mail_id)
     finally:
-        await intake.discard()
+        if intake.spooled:
+            await intake.discard()
 
 
 def note(envelope: Envelope, mail: Accepted) -> None:

@@ -105,7 +105,7 @@ class Accounts:
             self._submitters.popitem(last=False)
         return submitter
 
-    async def on_change(self, change: DirectoryChanged) -> None:
+    def on_change(self, change: DirectoryChanged) -> None:
         if change.everything:
             self.doubt()
         elif change.account is not None and change.account in self._submitters:

@@ -36,6 +36,11 @@ class Intake:
         self.refusal: Reply | None = None
         """Why the message can't be taken; the rest of it is swallowed."""
 
+    @property
+    def spooled(self) -> bool:
+        """There is something that `discard` would have to let go of."""
+        return self._spool is not None
+
     def take(self, chunk: bytes) -> Awaitable[None] | None:
         self.received += len(chunk)
         if self.refusal is not None:

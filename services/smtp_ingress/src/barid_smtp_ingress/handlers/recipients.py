@@ -150,7 +150,7 @@ class Recipients:
 
     # News.
 
-    async def on_change(self, change: DirectoryChanged) -> None:
+    def on_change(self, change: DirectoryChanged) -> None:
         if change.everything:
             self.doubt()
             return

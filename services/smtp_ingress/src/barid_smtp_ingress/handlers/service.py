@@ -8,7 +8,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import replace
 
-from barid_contracts.directory import DIRECTORY_CHANGED
+from barid_contracts.directory import DIRECTORY_CHANGED, DirectoryChanged
 from barid_contracts.mail import Accepted
 from barid_contracts.store import OVER_QUOTA_CHANGED
 from barid_protocols.smtp import Profile, ServerConnection, ServerOptions, lmtp, mx, submission, submissions
@@ -111,8 +111,7 @@ class IngressService:
 
     async def start(self) -> None:
         await self._recipients.load()
-        await listen(self._bus, DIRECTORY_CHANGED, self._recipients.on_change)
-        await listen(self._bus, DIRECTORY_CHANGED, self._accounts.on_change)
+        await listen(self._bus, DIRECTORY_CHANGED, self._on_directory_change)
         await listen(self._bus, OVER_QUOTA_CHANGED, self._quota.on_change)
         self._bus.on_reconnect(self._after_absence)
         await self._start_bus()
@@ -133,6 +132,10 @@ class IngressService:
             return SmtpConversation(desk, profile, ip, core)
 
         return converse
+
+    async def _on_directory_change(self, change: DirectoryChanged) -> None:
+        self._recipients.on_change(change)
+        self._accounts.on_change(change)
 
     async def _after_absence(self) -> None:
         """News may have been missed."""

@@ -17,7 +17,8 @@ def own_keys(account: Account) -> frozenset[str]:
 
 
 def owns(own: frozenset[str], key: str) -> bool:
-    """Its own addresses, each with any detail."""
+    """Its own addresses, each with any detail; also where somebody else's account bears that very detail in its name,
+    which whoever makes such accounts has to know."""
     return key in own or without_detail(key) in own
 
 
