@@ -4,6 +4,8 @@ Prints, for a mailbox of 10,000 messages: FETCH of all flags and envelopes, STAT
 the way of a delivery to IDLE, CPU a delivered message, reading bodies, and memory a session at rest (plain and TLS).
 """
 
+# ruff: noqa: T201, S106
+
 import asyncio
 import os
 import resource
@@ -223,9 +225,8 @@ async def main(sessions: int) -> None:
                 await each.reader.readline()
                 resting.append(each)
             grown = memory(mss) - before_memory
-            print(
-                f"{sessions} sessions in IDLE, TLS {tls!s:5}  {grown / sessions * 1e3:9.1f} KB each, {memory(mss):.0f} MB in all"
-            )
+            each_kb = grown / sessions * 1e3
+            print(f"{sessions} sessions in IDLE, TLS {tls!s:5}  {each_kb:9.1f} KB each, {memory(mss):.0f} MB in all")
         await journal.close()
 
 

@@ -9,7 +9,7 @@ from barid_runtime.bus.port import Bus, BusError
 from barid_runtime.bus.typed import call
 from barid_runtime.logging import get_logger
 
-from ..policy.limits import FailedLogins, Places
+from ..policy.limits import DELAY_STEP, FailedLogins, Places
 from ..policy.networks import network_of, within
 from ..settings import Settings
 from .measures import Measures
@@ -56,7 +56,7 @@ class Gate:
 
     def enter(self, ip: str) -> bool:
         """A new connection. Followed by `leave`, if it may stay."""
-        return self._connections.take(network_of(ip), limited=not within(ip, self._settings.unlimited_networks))
+        return self._connections.take(network_of(ip), limited=self._limited(ip))
 
     def leave(self, ip: str) -> None:
         self._connections.leave(network_of(ip))
@@ -68,9 +68,7 @@ class Gate:
 
         authzid: whom a SASL client wants to act as; nobody may act as another.
         """
-        network = network_of(ip)
-        loop = asyncio.get_running_loop()
-        if self._failed.blocked(network, loop.time()):
+        if self._limited(ip) and self._failed.blocked(network_of(ip), asyncio.get_running_loop().time()):
             raise self._refused(protocol, ip, Refusal.BLOCKED)
         request = AuthenticateRequest(login=login, password=password, service=protocol, ip=ip)
         try:
@@ -79,7 +77,7 @@ class Gate:
             log.warning("directory doesn't answer", error=repr(error))
             raise self._refused(protocol, ip, Refusal.UNAVAILABLE) from error
         if reply.account is None or (authzid and authzid.casefold() not in (login.casefold(), reply.login.casefold())):
-            await asyncio.sleep(self._failed.failed(network, loop.time()))
+            await asyncio.sleep(self._count_failure(ip))
             raise self._refused(protocol, ip, Refusal.CREDENTIALS)
         if not self._sessions.take(reply.account):
             raise self._refused(protocol, ip, Refusal.CROWDED)
@@ -98,6 +96,15 @@ class Gate:
         if change.account is not None and (change.record is None or not change.record.enabled):
             for member in list(self._members.get(change.account, ())):
                 member.expel()
+
+    def _limited(self, ip: str) -> bool:
+        return not within(ip, self._settings.unlimited_networks)
+
+    def _count_failure(self, ip: str) -> float:
+        """The seconds that the answer waits. Users behind one gateway don't wait for each other's mistakes."""
+        if not self._limited(ip):
+            return DELAY_STEP
+        return self._failed.failed(network_of(ip), asyncio.get_running_loop().time())
 
     def _refused(self, protocol: str, ip: str, refusal: Refusal) -> LoginRefused:
         self._measures.login(protocol, refusal.name.lower())
