@@ -14,6 +14,7 @@ _append = _metrics.seconds("append", "From the end of a message to its being dur
 
 open_connections = _metrics.gauge("connections", "Open now")
 backlog = _metrics.gauge("publisher_backlog", "Durable mails that the bus does not know of yet")
+bus = _metrics.gauge("bus_connected", "1 while the bus is there; mail is accepted without it")
 known = _metrics.gauge("known_recipients", "Recipients that are taken even while the directory is away")
 
 sessions = {profile: _sessions.labels(profile) for profile in PROFILES}

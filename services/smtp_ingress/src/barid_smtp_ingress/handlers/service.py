@@ -117,6 +117,7 @@ class IngressService:
         await self._start_bus()
         await self._publisher.start()
         measures.backlog.set_function(lambda: self._publisher.backlog)
+        measures.bus.set_function(lambda: self._bus.connected)
         for door in doors(self._settings):
             self._listeners[door.name] = await self._open_listener(door, self._conversations(door.options.profile))
         loop = asyncio.get_running_loop()
