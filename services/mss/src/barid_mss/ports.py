@@ -41,7 +41,10 @@ class Wire(Protocol):
         """The peer reads too slowly: await `drained` before more is written."""
 
     def write(self, data: bytes) -> None:
-        """What is written within one turn of the loop leaves in one piece."""
+        """What is written within one turn of the loop leaves in one piece, at its end or at `flush`."""
+
+    def flush(self) -> None:
+        """Send now what was written: a turn of the loop saved, where there is nothing more to come."""
 
     async def drained(self) -> None:
         """Until there is room again; at once if there is. Raises ConnectionError if the connection was lost."""

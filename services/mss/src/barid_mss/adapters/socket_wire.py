@@ -141,11 +141,19 @@ class SocketWire(asyncio.Protocol):
         if self.gone or self._closing_since is not None or self.transport is None or not data:
             return
         if not self._out:
-            self._loop.call_soon(self._flush)
+            self._loop.call_soon(self.flush)
         self._out.append(data)
 
+    def flush(self) -> None:
+        out = self._out
+        if not out:
+            return
+        self._out = []
+        if not self.gone and self._closing_since is None:
+            self.transport.write(out[0] if len(out) == 1 else b"".join(out))
+
     async def drained(self) -> None:
-        self._flush()
+        self.flush()
         if self.gone:
             raise ConnectionResetError("the peer is gone")
         if self._blocked is not None:
@@ -162,7 +170,7 @@ class SocketWire(asyncio.Protocol):
             self.transport.resume_reading()
 
     async def start_tls(self) -> bool:
-        self._flush()
+        self.flush()
         if self.gone:
             return False
         # Nothing may be read between here and the handshake, which would take it for its own or we for commands.
@@ -190,7 +198,7 @@ class SocketWire(asyncio.Protocol):
     def close(self) -> None:
         if self.gone or self._closing_since is not None:
             return
-        self._flush()
+        self.flush()
         self._closing_since = self._loop.time()
         if self.transport is None:
             return
@@ -229,11 +237,3 @@ class SocketWire(asyncio.Protocol):
         early, self._early = self._early, None
         for data in early or ():
             self.data_received(data)
-
-    def _flush(self) -> None:
-        out = self._out
-        if not out:
-            return
-        self._out = []
-        if not self.gone and self._closing_since is None:
-            self.transport.write(out[0] if len(out) == 1 else b"".join(out))

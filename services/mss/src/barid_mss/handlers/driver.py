@@ -162,6 +162,7 @@ class Driver(ABC):
     async def _run(self) -> None:
         try:
             await self.pump()
+            self.wire.flush()
             if self._holding and self._reader.wants_data:
                 self._holding = False
                 self.wire.hold(False)

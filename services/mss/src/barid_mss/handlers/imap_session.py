@@ -131,6 +131,7 @@ class ImapSession(Driver):
             lines = self.selection.selected.poll(True)
             if lines:
                 self.write(*lines)
+                self.wire.flush()
 
     # within
 

@@ -13,7 +13,19 @@ from typing import TYPE_CHECKING
 
 from barid_protocols.imap import Completion, codes, no, ok, responses
 from barid_protocols.imap.commands.search import Search
-from barid_protocols.imap.search import Needs, Predicate, compile_key, needs, uses_modseq
+from barid_protocols.imap.search import (
+    And,
+    DateField,
+    Key,
+    Needs,
+    Not,
+    OnDate,
+    Or,
+    Predicate,
+    compile_key,
+    needs,
+    uses_modseq,
+)
 from barid_protocols.imap.selected_search import SnapshotRow, candidates, rows, search_snapshot
 from barid_protocols.mime.dates import parse_date
 from barid_protocols.mime.decode import MAX_TEXT, text_of, text_parts
@@ -53,6 +65,18 @@ async def search(session: "ImapSession", command: Search) -> Completion:
     modseq = max((row.modseq for row in found), default=None) if uses_modseq(command.key) else None
     session.write(responses.search([row.uid if command.uid else row.seq for row in found], modseq))
     return _UNREADABLE if searching.unreadable else ok("Searched")
+
+
+def _asks_sent_date(key: Key) -> bool:
+    match key:
+        case And(keys):
+            return any(map(_asks_sent_date, keys))
+        case Or(first, second):
+            return _asks_sent_date(first) or _asks_sent_date(second)
+        case Not(inner):
+            return _asks_sent_date(inner)
+        case _:
+            return isinstance(key, OnDate) and key.field is DateField.SENT
 
 
 class _SummaryRow(SnapshotRow):
@@ -121,7 +145,7 @@ class _Searching:
         self._test: Predicate = compile_key(command.key, last_number=len(selected), last_uid=last_uid)
         wanted = needs(command.key)
         self._fields = {"size", "date"}
-        if wanted - {Needs.SUMMARY} or "OnDate" in repr(command.key):
+        if wanted - {Needs.SUMMARY} or _asks_sent_date(command.key):
             self._fields.add("headers")
         if Needs.BODY in wanted:
             self._fields.add("body")
