@@ -3,6 +3,7 @@
 import asyncio
 from typing import Any
 
+from barid_runtime.database.port import DatabaseFull
 from barid_testing.fixtures import ManualClock
 
 from .foreign import Foreign
@@ -153,3 +154,50 @@ async def test_a_mail_on_which_our_code_fails_three_times_is_held(
         assert await timeless.act("retry") == 0
         assert await timeless.act("release", (mail_id, 0)) == 1
         await timeless.outcome(mail_id, "relayed")
+
+
+async def test_an_outcome_that_can_not_be_written_now_is_not_forgotten(
+    office: Office, start: Any, monkeypatch: Any
+) -> None:
+    """A full disk after the host's 250: the mail must not be sent again."""
+    from barid_relay.adapters.sqlite.queue import SqliteQueue
+
+    settle = SqliteQueue.settle
+    failures = 3
+
+    async def fail(self: SqliteQueue, *arguments: Any) -> Any:
+        nonlocal failures
+        if failures:
+            failures -= 1
+            raise DatabaseFull("no space left")
+        return await settle(self, *arguments)
+
+    monkeypatch.setattr(SqliteQueue, "settle", fail)
+    async with Foreign().open() as far:
+        relay = await start(routes={"far.test": far.route})
+        mail_id = await office.mail("bob@far.test")
+        await office.until(lambda: failures == 2)
+        assert relay.checks()["queue"] == "no space left"
+        await office.outcome(mail_id, "relayed")
+        assert len(far.taken) == 1
+        assert relay.checks()["queue"] == "ok"
+
+
+async def test_mail_that_can_not_be_queued_now_stays_on_the_bus(office: Office, start: Any, monkeypatch: Any) -> None:
+    from barid_relay.adapters.sqlite.queue import SqliteQueue
+
+    enqueue = SqliteQueue.enqueue
+    failures = 2
+
+    async def fail(self: SqliteQueue, *arguments: Any) -> Any:
+        nonlocal failures
+        if failures:
+            failures -= 1
+            raise DatabaseFull("no space left")
+        return await enqueue(self, *arguments)
+
+    monkeypatch.setattr(SqliteQueue, "enqueue", fail)
+    async with Foreign().open() as far:
+        await start(routes={"far.test": far.route})
+        await office.outcome(await office.mail("bob@far.test"), "relayed", seconds=10)
+        assert (failures, len(far.taken)) == (0, 1)

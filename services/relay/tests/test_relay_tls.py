@@ -149,6 +149,8 @@ def test_settings_that_can_not_be(tmp_path: Path) -> None:
         {"outbound": "smarthost"},
         {"outbound": "nowhere"},
         {"smarthost": "mail.isp.test"},
+        {"hostname": "my host"},
+        {"hostname": "bücher.test"},
         {"routes": {"far.test": "127.0.0.1:0"}},
         {"routes": {"far.test": "127.0.0.1:99999"}},
     ):

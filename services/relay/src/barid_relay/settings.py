@@ -1,11 +1,15 @@
 """What an operator may decide about mail for other domains."""
 
+import re
 from pathlib import Path
 from typing import ClassVar, Literal
 
 from pydantic import Field, SecretStr, field_validator, model_validator
 
 from barid_runtime.settings import ServiceSettings
+
+
+_NAME = re.compile(r"[A-Za-z0-9._-]{1,255}|\[[A-Za-z0-9.:]{1,60}\]")
 
 
 class Settings(ServiceSettings):
@@ -60,6 +64,13 @@ class Settings(ServiceSettings):
     def _a_smarthost_is_named(self) -> "Settings":
         if self.outbound == "smarthost" and not self.smarthost:
             raise ValueError("outbound is smarthost, but no smarthost is set")
+        return self
+
+    @model_validator(mode="after")
+    def _our_name_can_be_said(self) -> "Settings":
+        """Also the machine's own name, which nobody has looked at."""
+        if not _NAME.fullmatch(self.hostname):
+            raise ValueError(f"hostname {self.hostname!r} can't be said in EHLO: set BARID_HOSTNAME to a domain name")
         return self
 
 

@@ -5,8 +5,7 @@ import contextlib
 import ssl
 from pathlib import Path
 from time import perf_counter
-
-from prometheus_client import Histogram
+from typing import Protocol
 
 from barid_protocols.smtp import AuthDone, Greeted, HelloDone, LocalError, Reply, TlsReady
 from barid_runtime.logging import get_logger
@@ -22,6 +21,12 @@ from .timeouts import Timeouts
 log = get_logger("relay.smtp")
 
 
+class Latency(Protocol):
+    """A histogram of seconds."""
+
+    def observe(self, amount: float, /) -> None: ...
+
+
 class _NoTls(Exception):
     """The handshake failed with a host that is spoken to in the clear as well."""
 
@@ -32,7 +37,7 @@ class SmtpDialer:
     def __init__(
         self,
         hostname: str,
-        latency: Histogram,
+        latency: Latency,
         *,
         timeouts: Timeouts | None = None,
         authorities: Path | None = None,
