@@ -121,3 +121,23 @@ async def test_draining_finishes_what_was_begun_and_gives_back_the_rest(office: 
         await office.outcome(second, "relayed")
         await office.outcome(first, "relayed", "relayed")
         assert len(far.taken) == 2
+
+
+async def test_draining_does_not_wait_for_a_host_for_ever(office: Office, start: Any) -> None:
+    """What was on the wire is not known to be taken: it is due again, without waiting for its lease."""
+    begun = asyncio.Event()
+
+    async def never(conversation: Any) -> str:
+        begun.set()
+        await asyncio.sleep(60)
+        return ""
+
+    async with Foreign(replies={"BODY": never}).open() as far:
+        relay = await start(routes={"far.test": far.route}, drain_seconds=3.2)
+        mail_id = await office.mail("a@far.test")
+        await begun.wait()
+        async with asyncio.timeout(3):
+            await relay.drain()
+        far.replies.clear()
+        relay = await start(routes={"far.test": far.route})
+        await office.outcome(mail_id, "relayed")
