@@ -28,8 +28,8 @@ FILTER = """require ["fileinto", "imap4flags"];
 if header :contains "Subject" "[list]" { setflag "\\\\Flagged"; fileinto "Archive"; stop; }
 """
 
-SERVED_BY = {"mbsync": "isync"}
-"""Program → Debian package, where the names differ."""
+PACKAGES = {"mbsync": ("isync",), "swaks": ("swaks", "libnet-ssleay-perl")}
+"""Program → Debian packages, where it isn't one of the same name. Without SSLeay swaks has no TLS."""
 
 
 @dataclass
@@ -97,7 +97,7 @@ def program() -> Callable[[str], str]:
     """`program("swaks")`: its path; from the system's packages where they may be installed, else the test skips."""
 
     def find(name: str) -> str:
-        found = shutil.which(name) or _install(SERVED_BY.get(name, name), name)
+        found = shutil.which(name) or _install(PACKAGES.get(name, (name,)), name)
         if found is None:
             pytest.skip(f"{name} isn't here, and can't be installed: that needs Debian's apt-get and root")
         return found
@@ -105,11 +105,11 @@ def program() -> Callable[[str], str]:
     return find
 
 
-def _install(package: str, name: str) -> str | None:
+def _install(packages: tuple[str, ...], name: str) -> str | None:
     if os.geteuid() != 0 or shutil.which("apt-get") is None:
         return None
     env = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-    install = ["apt-get", "install", "-y", "-q", "--no-install-recommends", package]
+    install = ["apt-get", "install", "-y", "-q", "--no-install-recommends", *packages]
     for command in (install, ["apt-get", "update", "-q"], install):
         try:
             subprocess.run(command, env=env, capture_output=True, timeout=180, stdin=subprocess.DEVNULL)
