@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from prometheus_client import CollectorRegistry
+from pydantic import SecretStr
 
 from barid_contracts import settle
 from barid_contracts.mail import AcceptedBatch, Obligation
@@ -53,7 +54,9 @@ def letter(subject: str = "hello", body: str = "How are you?\r\n", **fields: str
 class House:
     """Started by `open_house`."""
 
-    def __init__(self, data: Path, nats_url: str, bus: Bus) -> None:
+    def __init__(self, data: Path, nats_url: str, bus: Bus, *, secret: str = "") -> None:
+        """secret: the bus asks for a log-in: the name of each service, with this password."""
+        self.secret = secret
         self.data = data
         self.nats_url = nats_url
         self.bus = bus
@@ -66,7 +69,8 @@ class House:
 
     async def start(self, **settings: Any) -> None:
         async def open_bus() -> Bus:
-            return await connect(self.nats_url, name="directory")
+            user = "directory" if self.secret else ""
+            return await connect(self.nats_url, user=user, password=self.secret, name="directory")
 
         self.directory = DirectoryService(
             open_bus=open_bus,
@@ -86,7 +90,14 @@ class House:
         self.accounts.update((name, account.id) for name, account in zip(names, made, strict=True))
 
     async def start_mailstore(self) -> None:
-        settings = MailstoreSettings(data=self.data, bus_url=self.nats_url, reconcile_seconds=3600, delete_grace=3600)
+        settings = MailstoreSettings(
+            data=self.data,
+            bus_url=self.nats_url,
+            bus_user="mailstore" if self.secret else "",
+            bus_password=SecretStr(self.secret),
+            reconcile_seconds=3600,
+            delete_grace=3600,
+        )
         self.mailstore = Mailstore(settings, mailstore_doors(settings), Metrics("mailstore", CollectorRegistry()))
         await self.mailstore.start()
 
@@ -100,6 +111,8 @@ class House:
             **{
                 "data": self.data,
                 "bus_url": self.nats_url,
+                "bus_user": "mss" if self.secret else "",
+                "bus_password": self.secret,
                 "hostname": "mss.here.test",
                 "imap_port": 0,
                 "imaps_port": 0,
@@ -247,8 +260,8 @@ class Raw:
 
 
 @contextlib.asynccontextmanager
-async def open_house(data: Path, nats_url: str, bus: Bus, **settings: Any) -> AsyncIterator[House]:
-    house = House(data, nats_url, bus)
+async def open_house(data: Path, nats_url: str, bus: Bus, *, secret: str = "", **settings: Any) -> AsyncIterator[House]:
+    house = House(data, nats_url, bus, secret=secret)
     try:
         await house.start(**settings)
         yield house

@@ -219,8 +219,11 @@ class Shelf:
             async with room:
                 try:
                     await self.check(view)
-                except (BusError, MailboxGone) as error:
-                    log.info("view not checked", account=view.account, mailbox=view.id, error=repr(error))
+                except BusError:
+                    # The mailstore may come back to the bus after us.
+                    view.refresh_later()
+                except MailboxGone:
+                    pass
 
         await asyncio.gather(*[check(view) for view in self._watched()])
 

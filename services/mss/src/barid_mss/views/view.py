@@ -34,6 +34,10 @@ MAX_WAITING_EVENTS = 1_000
 MAX_ROUNDS = 10
 """Of a refresh of a mailbox that changes faster than it is read; then the events have to do."""
 
+RETRY_FIRST = 0.25
+RETRY_MOST = 30.0
+"""Seconds from a refresh that failed to the next try, doubling: mailboxes are many, and all fail at once."""
+
 _FEW = 8
 """Up to here entries are cut out of the columns one at a time; each cut moves all that follows."""
 
@@ -79,6 +83,8 @@ class MailboxView:
         self._refreshing: asyncio.Task[None] | None = None
         self._waiting: list[MailboxChange] = []
         self._dropped = False
+        self._retry: asyncio.TimerHandle | None = None
+        self._pause = RETRY_FIRST
 
     @property
     def columns(self) -> Columns:
@@ -135,6 +141,17 @@ class MailboxView:
         """Ask for what changed, without anybody waiting for it."""
         self._refresh_task()
 
+    def refresh_later(self) -> None:
+        """We may have missed something, and can't ask now: go on trying while anybody watches."""
+        if self._retry is None:
+            self._retry = asyncio.get_running_loop().call_later(self._pause, self._try_again)
+            self._pause = min(2 * self._pause, RETRY_MOST)
+
+    def _try_again(self) -> None:
+        self._retry = None
+        if self.watchers and not self.gone:
+            self.refresh_soon()
+
     async def reach(self, modseq: int) -> None:
         """Returns once all changes up to `modseq` are here. Raises BusError, MailboxGone.
 
@@ -163,16 +180,18 @@ class MailboxView:
 
     def _refreshed(self, task: asyncio.Task[None]) -> None:
         self._refreshing = None
-        if not task.cancelled() and (error := task.exception()) is not None:
-            # Those who waited for it have heard; the heartbeat and the next command try again.
-            level = log.info if isinstance(error, BusError) else log.error
+        if task.cancelled() or (error := task.exception()) is None:
+            self._pause = RETRY_FIRST
+        else:
+            self.refresh_later()
+            level = log.debug if isinstance(error, BusError) else log.error
             level("view not refreshed", account=self.account, mailbox=self.id, error=repr(error))
         waiting, self._waiting = self._waiting, []
         dropped, self._dropped = self._dropped, False
         if self.gone:
             return
         taken = all(self._take(change) for change in waiting)
-        if (dropped or not taken) and (task.cancelled() or task.exception() is None):
+        if (dropped or not taken) and self._retry is None:
             self.refresh_soon()
 
     async def _refresh(self) -> None:
