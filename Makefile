@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 PACKAGES := $(sort $(dir $(wildcard shared/*/pyproject.toml services/*/pyproject.toml)))
 STAMP := $(VENV)/.installed
 
-.PHONY: help setup run test lint lock clean
+.PHONY: help setup run test soak bench lint lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -19,11 +19,19 @@ $(STAMP): requirements.lock $(wildcard shared/*/pyproject.toml services/*/pyproj
 	$(BIN)/uv pip install -q --python $(BIN)/python --no-deps --no-build-isolation $(PACKAGES:%=-e %)
 	@touch $@
 
-run: setup ## run the whole system on unprivileged ports with a demo domain
-	$(BIN)/barid up
+run: setup ## run the whole system on unprivileged ports with a demo domain; says how to try it
+	@echo "Starting Barid on ports above 10000 with its data in ./data. Mail for other domains is kept, never sent."
+	@$(BIN)/barid up
 
 test: setup lint ## every check: style, types, contracts of import, tests
 	$(BIN)/pytest
+
+soak: setup ## kill processes under load, 20 rounds, and the tests that take minutes or gigabytes
+	BARID_SOAK_ROUNDS=$${BARID_SOAK_ROUNDS:-20} $(BIN)/pytest tests/chaos
+	$(BIN)/pytest -m slow
+
+bench: setup ## measure throughput, latency, start-up and memory (docs/performance.md)
+	$(BIN)/python -m bench
 
 lint: setup ## ruff, mypy and the import contracts
 	$(BIN)/ruff check .
