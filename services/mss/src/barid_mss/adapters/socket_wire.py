@@ -149,12 +149,12 @@ class SocketWire(asyncio.Protocol):
         if not out:
             return
         self._out = []
-        if not self.gone and self._closing_since is None:
+        if self._closing_since is None and not self._ended:
             self.transport.write(out[0] if len(out) == 1 else b"".join(out))
 
     async def drained(self) -> None:
         self.flush()
-        if self.gone:
+        if self._ended:
             raise ConnectionResetError("the peer is gone")
         if self._blocked is not None:
             if self._room is None:
@@ -162,7 +162,7 @@ class SocketWire(asyncio.Protocol):
             await asyncio.shield(self._room)
 
     def hold(self, holding: bool) -> None:
-        if self.gone or self._closing_since is not None:
+        if self._closing_since is not None or self._ended:
             return
         if holding:
             self.transport.pause_reading()
@@ -171,7 +171,7 @@ class SocketWire(asyncio.Protocol):
 
     async def start_tls(self) -> bool:
         self.flush()
-        if self.gone:
+        if self._ended:
             return False
         # Nothing may be read between here and the handshake, which would take it for its own or we for commands.
         self.transport.pause_reading()
@@ -200,7 +200,7 @@ class SocketWire(asyncio.Protocol):
             return
         self.flush()
         self._closing_since = self._loop.time()
-        if self.transport is None:
+        if self.transport is None or self._ended:
             return
         if self.encrypted:
             self.transport.close()
@@ -232,6 +232,11 @@ class SocketWire(asyncio.Protocol):
             self._conversation.sweep(now)
 
     # within
+
+    @property
+    def _ended(self) -> bool:
+        """No use of the transport any more: uvloop raises for one that broke, before it tells us that it did."""
+        return self.gone or self.transport.is_closing()
 
     def _release_early(self) -> None:
         early, self._early = self._early, None
