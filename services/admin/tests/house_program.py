@@ -1,6 +1,7 @@
 """Runs the services that the API asks, and the API, in one process on the real parts: `python house_program.py DATA`.
 
-Prints one line of JSON, the ports by service and listener, once all have started; ends in order at SIGTERM.
+Prints one line of JSON once all have started: the ports by service and listener, and the bus's under `bus`. Mail for
+slow.test is tried, in vain; other domains' is captured. Ends in order at SIGTERM.
 """
 
 import asyncio
@@ -35,7 +36,11 @@ READER_HASH = "6524c7f37dad2bad18dbedd2914908c13376680b4572a2979c547a9eb8e3632b"
 SERVICES: dict[str, tuple[Any, Any, dict[str, Any]]] = {
     "directory": (barid_directory.__main__, barid_directory.settings, {}),
     "mailstore": (barid_mailstore.__main__, barid_mailstore.settings, {}),
-    "relay": (barid_relay.__main__, barid_relay.settings, {"outbound": "capture"}),
+    "relay": (
+        barid_relay.__main__,
+        barid_relay.settings,
+        {"outbound": "capture", "routes": {"slow.test": "127.0.0.1:1"}},
+    ),
     "mda": (barid_mda.__main__, barid_mda.settings, {}),
     "smtp_ingress": (
         barid_smtp_ingress.__main__,
@@ -74,7 +79,7 @@ async def main(data: Path) -> None:
     runner = Runner(services)
     try:
         await runner.start()
-        print(json.dumps(runner.ports()), flush=True)
+        print(json.dumps({**runner.ports(), "bus": {"nats": nats.port}}), flush=True)
         await stopping.wait()
     finally:
         await runner.drain()

@@ -1,7 +1,9 @@
 """The API when those it asks are away, say no, or break; and its own life. Each test has a bus of its own."""
 
 import asyncio
+import contextlib
 import json
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -12,12 +14,15 @@ import pytest_asyncio
 from barid_admin.__main__ import build
 from barid_admin.adapters.doors import embedded
 from barid_admin.adapters.service import AdminService, MakeApi
+from barid_admin.policy.keys import hash_of
 from barid_admin.settings import Settings
 from barid_contracts import directory, queue, settle, store, trace
+from barid_contracts.base import Empty
 from barid_contracts.mail import BodyRef
+from barid_runtime import logging
 from barid_runtime.bus.embedded import EmbeddedNats
 from barid_runtime.bus.nats import connect
-from barid_runtime.bus.port import Bus, BusUnavailable, OperationFailed
+from barid_runtime.bus.port import Bus, OperationFailed
 from barid_runtime.bus.typed import announce, answer
 from barid_runtime.service import Service
 from barid_runtime.settings import SettingsError, load
@@ -63,7 +68,7 @@ def settings_of(data: Path, url: str, **more: Any) -> Settings:
 async def alone(tmp_path: Path) -> AsyncIterator[Alone]:
     nats = EmbeddedNats(tmp_path / "nats")
     await nats.start()
-    service = build(settings_of(tmp_path, nats.url))
+    service = build(settings_of(tmp_path, nats.url, admin_preload=True))
     await service.start()
     bus = await connect(nats.url, name="test")
     yield Alone(nats, service, bus)
@@ -145,6 +150,21 @@ def a_found() -> store.Found:
     )
 
 
+async def test_who_waits_outlasts_a_mailstore_that_restarts(alone: Alone) -> None:
+    waiting = asyncio.create_task(alone.ask("GET", "/v1/wait", to="bob@here.test", within=30))
+    await asyncio.sleep(0.3)
+    await alone.plays(directory.RESOLVE, directory.ResolveReply(resolutions=[NEWS]))
+    await asyncio.sleep(0.3)
+    await alone.plays(store.FIND, store.FindReply(found=[a_found()]))
+    assert (await waiting).json["uid"] == 1
+
+
+async def test_who_waited_in_vain_hears_that_nobody_could_be_asked(alone: Alone) -> None:
+    answer = await alone.ask("GET", "/v1/wait", to="bob@here.test", within=0.5)
+    assert (answer.status, answer.problem) == (503, "unavailable")
+    assert "mail.v1.directory.resolve" in answer.json["detail"]
+
+
 async def test_who_waits_looks_only_when_told(alone: Alone) -> None:
     looks = 0
 
@@ -170,8 +190,6 @@ async def test_who_waits_looks_only_when_told(alone: Alone) -> None:
 async def test_who_hung_up_leaves_no_subscription(alone: Alone) -> None:
     await alone.plays(directory.RESOLVE, directory.ResolveReply(resolutions=[NEWS]))
     await alone.plays(store.FIND, store.FindReply(found=[]))
-    await alone.ask("GET", "/v1/nothing")  # loaded by now
-    await asyncio.sleep(0.1)
     open_before = len(asyncio.all_tasks())
     reader, writer = await asyncio.open_connection("127.0.0.1", alone.api.port)
     request = "GET /v1/wait?to=bob@here.test&within=300 HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {}\r\n\r\n"
@@ -335,18 +353,10 @@ async def test_a_body_that_is_gone_is_a_problem(alone: Alone) -> None:
     assert (answer.status, answer.problem) == (404, "not-found")
 
 
-async def test_it_does_not_start_without_bus_or_port(alone: Alone, tmp_path: Path) -> None:
+async def test_a_port_that_is_taken_is_named(alone: Alone, tmp_path: Path) -> None:
     taken = build(settings_of(tmp_path, alone.nats.url, admin_port=alone.api.port))
     with pytest.raises(OSError, match=f"admin API: 127.0.0.1:{alone.api.port}: "):
         await taken.start()
-    await alone.nats.stop()
-    lost = build(settings_of(tmp_path, alone.nats.url))
-    with pytest.raises(BusUnavailable):
-        await lost.start()
-    await alone.nats.start()
-    await lost.start()
-    assert lost.ports()["admin"] > 0
-    await lost.drain()
 
 
 async def test_it_ends_in_order_before_while_and_after_it_loads(alone: Alone, tmp_path: Path) -> None:
@@ -364,17 +374,13 @@ async def test_it_ends_in_order_before_while_and_after_it_loads(alone: Alone, tm
             await asyncio.open_connection("127.0.0.1", port)
 
 
-async def test_many_first_connections_at_once(alone: Alone) -> None:
+async def test_many_first_connections_at_once(alone: Alone, tmp_path: Path) -> None:
     await alone.plays(directory.DOMAIN_LIST, directory.DomainList(domains=[]))
-    answers = await asyncio.gather(*[alone.ask("GET", "/v1/domains") for _ in range(20)])
-    assert [answer.status for answer in answers] == [200] * 20
-
-
-async def test_loaded_at_the_start_if_asked_for(alone: Alone, tmp_path: Path) -> None:
-    service = build(settings_of(tmp_path, alone.nats.url, admin_preload=True))
+    service = build(settings_of(tmp_path, alone.nats.url))
     await service.start()
-    answer = await asyncio.to_thread(Api(service.ports()["admin"]).ask, "GET", "/v1/status")
-    assert answer.json["state"] == "degraded"
+    api = Api(service.ports()["admin"])
+    answers = await asyncio.gather(*[asyncio.to_thread(api.ask, "GET", "/v1/domains") for _ in range(20)])
+    assert [answer.status for answer in answers] == [200] * 20
     await service.drain()
 
 
@@ -390,6 +396,81 @@ async def test_a_framework_that_does_not_load_is_told_by_readiness(alone: Alone,
         await asyncio.to_thread(Api(service.ports()["admin"]).ask, "GET", "/v1/status")
     assert service.checks()["listener"] == "can't be served; see the log"
     await service.drain()
+
+
+async def closed(reader: asyncio.StreamReader) -> float:
+    """Seconds until the server hung up."""
+    began = time.monotonic()
+    async with asyncio.timeout(10):
+        while await reader.read(4096):
+            pass
+    return time.monotonic() - began
+
+
+HEAD = b"POST /v1/queue/retry HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer key-of-the-house\r\n"
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [b"", HEAD, HEAD + b"Content-Length: 5\r\n\r\n{", b"GET /v1/nothing HTTP/1.1\r\nHost: x\r\n\r\n"],
+    ids=["nothing", "half a head", "half a body", "a whole request"],
+)
+async def test_who_owes_bytes_is_cut_off(alone: Alone, monkeypatch: pytest.MonkeyPatch, sent: bytes) -> None:
+    monkeypatch.setattr("barid_admin.adapters.http.REQUEST_SECONDS", 0.4)
+    reader, writer = await asyncio.open_connection("127.0.0.1", alone.api.port)
+    writer.write(sent)
+    assert 0.3 < await closed(reader) < 5
+    writer.close()
+
+
+async def test_dripping_does_not_prolong_it(alone: Alone, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("barid_admin.adapters.http.REQUEST_SECONDS", 0.4)
+    reader, writer = await asyncio.open_connection("127.0.0.1", alone.api.port)
+
+    async def drip() -> None:
+        writer.write(HEAD + b"X: ")
+        while not writer.is_closing():
+            writer.write(b"x")
+            await asyncio.sleep(0.05)
+
+    dripping = asyncio.create_task(drip())
+    with contextlib.suppress(ConnectionError):
+        assert await closed(reader) < 5
+    writer.close()
+    with contextlib.suppress(ConnectionError):
+        await dripping
+
+
+async def test_who_waits_for_mail_is_not_cut_off(alone: Alone, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("barid_admin.adapters.http.REQUEST_SECONDS", 0.2)
+    await alone.plays(directory.RESOLVE, directory.ResolveReply(resolutions=[NEWS]))
+    await alone.plays(store.FIND, store.FindReply(found=[]))
+    answer = await alone.ask("GET", "/v1/wait", to="bob@here.test", within=1.5)
+    assert answer.problem == "not-in-time"
+
+
+async def test_too_many_connections_are_closed(alone: Alone, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("barid_admin.adapters.http.CONNECTIONS_MOST", 5)
+    kept = [await asyncio.open_connection("127.0.0.1", alone.api.port) for _ in range(5)]
+    reader, writer = await asyncio.open_connection("127.0.0.1", alone.api.port)
+    assert await closed(reader) < 5
+    for _, each in [*kept, (reader, writer)]:
+        each.close()
+
+
+async def test_what_changes_something_is_logged_without_the_key(
+    alone: Alone, capsys: pytest.CaptureFixture[str]
+) -> None:
+    logging.configure("info", "json")
+    await alone.plays(directory.DOMAIN_DELETE, Empty())
+    await alone.ask("DELETE", "/v1/domains/here.test")
+    await alone.ask("GET", "/v1/domains")
+    lines = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
+    logged = [line for line in lines if line["event"] == "request"]
+    assert [(line["method"], line["path"], line["status"]) for line in logged] == [
+        ("DELETE", "/v1/domains/here.test", 204)
+    ]
+    assert logged[0]["key"] == hash_of(alone.api.key or "").hex()[:8]
 
 
 def test_settings_without_a_key_or_with_a_strange_one(tmp_path: Path) -> None:

@@ -30,6 +30,18 @@ def test_waiting_ends_as_soon_as_the_mail_is_there(house: House, api: Api) -> No
     assert api.ask("GET", f"/v1/messages/{arrival['mail_id']}/raw").body == raw.body
 
 
+def test_addresses_of_all_letters_lead_to_their_mail(house: House, api: Api) -> None:
+    domain = house.new_domain()
+    for local in ("日本", "a/b", "50%", "what?", "a#b"):
+        made = api.ask("POST", "/v1/accounts", {"address": f"{local}@{domain}", "password": "x"})
+        assert made.status == 201, made
+        assert api.get(made.headers["Location"])["address"] == f"{local}@{domain}"
+        if local.isascii():
+            house.send(f"{local}@{domain}")
+            arrival = api.get("/v1/wait", to=f"{local}@{domain}", within=30)
+            assert api.ask("GET", arrival["raw"]).status == 200, arrival
+
+
 def test_what_is_there_already_is_found_at_once(house: House, api: Api) -> None:
     address = house.new_account()
     ids = [house.send(address, subject=f"number {number}") for number in range(3)]

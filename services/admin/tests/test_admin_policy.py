@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from random import Random
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from barid_admin.handlers.aliases import before
@@ -19,10 +19,14 @@ from barid_contracts.queue import CapturedItem
 from barid_contracts.trace import TraceStep
 from barid_runtime.ids import new_mail_id
 
+UNHURRIED = settings(deadline=None)
+"""Other tests may keep the machine busy."""
+
 LISTINGS = st.sampled_from(["accounts", "queue", "held"])
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=200)
 
 
+@UNHURRIED
 @given(LISTINGS, TEXT)
 def test_a_cursor_leads_back_to_its_key(listing: str, key: str) -> None:
     cursor = cursors.encode(listing, key)
@@ -33,6 +37,7 @@ def test_a_cursor_leads_back_to_its_key(listing: str, key: str) -> None:
         cursors.decode("others", cursor)
 
 
+@UNHURRIED
 @given(st.one_of(TEXT, st.binary(max_size=100).map(lambda octets: octets.decode("latin-1"))))
 def test_what_is_no_cursor_is_an_error_and_nothing_worse(text: str) -> None:
     try:
@@ -93,6 +98,7 @@ STEPS = st.lists(
 )
 
 
+@UNHURRIED
 @given(STEPS, st.randoms(use_true_random=False))
 def test_a_timeline_does_not_depend_on_who_answers_first(steps: list[TraceStep], random: Random) -> None:
     merged = merge(steps)
@@ -129,6 +135,7 @@ def test_what_is_no_time(text: str) -> None:
         parse_after(text)
 
 
+@UNHURRIED
 @given(st.integers(0, 2**47), st.integers(0, 2**47))
 def test_after_a_time_is_inclusive_after_a_mail_exclusive(first: int, second: int) -> None:
     mail_id = new_mail_id(max(first, second) / 1000)
@@ -161,6 +168,7 @@ def test_what_was_captured_fits_or_not() -> None:
     assert not Wanted(after=After(mail_id=item.mail_id)).matches(item)
 
 
+@UNHURRIED
 @given(st.text(st.characters(codec="ascii", min_codepoint=33, max_codepoint=126), min_size=1, max_size=20))
 def test_what_comes_before_an_address_has_it_next(address: str) -> None:
     assert before(address) < address
@@ -168,6 +176,7 @@ def test_what_comes_before_an_address_has_it_next(address: str) -> None:
     assert not before(address).startswith(address)
 
 
+@UNHURRIED
 @given(TEXT.filter(lambda text: text and "\0" not in text))
 def test_any_text_may_be_a_segment(text: str) -> None:
     from urllib.parse import quote
@@ -179,6 +188,7 @@ def test_any_text_may_be_a_segment(text: str) -> None:
     assert SegmentConvertor().convert(segment) == text
 
 
+@UNHURRIED
 @given(st.binary(max_size=50))
 def test_any_octets_are_a_path_or_none(raw: bytes) -> None:
     path = encoded(raw)

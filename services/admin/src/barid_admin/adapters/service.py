@@ -26,9 +26,6 @@ if TYPE_CHECKING:
 HEAD_MOST = 32 * 1024
 """Bytes of a request's head."""
 
-IDLE_SECONDS = 75
-"""A connection is kept open between requests."""
-
 DRAIN_SECONDS = 5
 """For requests that run when the service ends; those who wait are told at once."""
 
@@ -143,16 +140,18 @@ class AdminService:
 def _new_server(app: Any) -> "uvicorn.Server":
     import uvicorn
 
+    from .http import REQUEST_SECONDS, TimedProtocol
+
     config = uvicorn.Config(
         app,
         log_config=None,
         access_log=False,
         lifespan="off",
         ws="none",
-        http="h11",
+        http=TimedProtocol,
         server_header=False,
         h11_max_incomplete_event_size=HEAD_MOST,
-        timeout_keep_alive=IDLE_SECONDS,
+        timeout_keep_alive=int(REQUEST_SECONDS) + 5,  # our own timer comes first
         timeout_graceful_shutdown=DRAIN_SECONDS,
         backlog=BACKLOG,
     )

@@ -19,7 +19,7 @@ from barid_contracts.directory import (
 from barid_contracts.store import MAILBOXES, QUOTA, AccountRef
 
 from .desk import Desk
-from .shapes import PAGE_USUAL, AddressInPath, Cursor, Limit, after, next_cursor, says_no
+from .shapes import PAGE_USUAL, AddressInPath, Cursor, Limit, after, next_cursor, quoted, says_no
 
 LISTING = "accounts"
 
@@ -115,7 +115,7 @@ def routes(desk: Desk) -> APIRouter:
         request = directory.AccountCreate(address=new.address, password=password, quota=new.quota)
         # The hashing of many passwords at once takes its time.
         made = await desk.ask(ACCOUNT_CREATE, request, timeout=15)
-        response.headers["Location"] = f"/v1/accounts/{made.address}"
+        response.headers["Location"] = f"/v1/accounts/{quoted(made.address)}"
         return MadeAccount(**made.model_dump(), password=None if new.password is not None else password)
 
     @router.get("/{address:segment}", responses=says_no("not-found"))

@@ -1,5 +1,7 @@
 """Who may come in, decided before anything of a request is read: keys, lengths, and paths as segments.
 
+What changes something leaves a line in the log: who (the beginning of the key's hash), what, and how it ended.
+
 Without a key one may see the description of the API (`/openapi.json`) and of its problems: they hold no secrets, and
 tools need them first.
 """
@@ -7,7 +9,10 @@ tools need them first.
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
-from ..policy.keys import Keys, Scope, bearer
+from barid_runtime.logging import get_logger
+from barid_runtime.metrics import Metrics
+
+from ..policy.keys import Keys, Scope, bearer, fingerprint
 from .problems import problem
 from .segments import encoded
 
@@ -21,6 +26,10 @@ BODY_MOST = 4 * 1024 * 1024
 
 _OPEN = ("/openapi.json", "/problems/")
 _LOOKING = ("GET", "HEAD", "OPTIONS")
+_CHANGING = ("POST", "PUT", "PATCH", "DELETE")
+
+log = get_logger("admin")
+_requests = Metrics("admin").counter("requests", "Requests by method and status", ["method", "status"])
 
 
 class Gate:
@@ -31,12 +40,24 @@ class Gate:
         self._keys = keys
 
     async def __call__(self, scope: Scope_, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http":
-            refused = self._refusal(scope)
-            if refused is not None:
-                await refused(scope, receive, send)
-                return
-        await self._app(scope, receive, send)
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        status = 0
+
+        async def noting(message: MutableMapping[str, Any]) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+            await send(message)
+
+        method = scope["method"]
+        try:
+            await (self._refusal(scope) or self._app)(scope, receive, noting)
+        finally:
+            _requests.labels(method if method in _LOOKING + _CHANGING else "other", str(status)).inc()
+            if method in _CHANGING and status != 401:
+                log.info("request", method=method, path=scope["path"], status=status, key=fingerprint(_key(scope)))
 
     def _refusal(self, scope: Scope_) -> App | None:
         path = encoded(scope.get("raw_path") or scope["path"].encode())
@@ -45,10 +66,9 @@ class Gate:
         scope["path"] = path
         if path.startswith(_OPEN):
             return None
-        given = [value for name, value in scope["headers"] if name == b"authorization"]
-        if not given:
+        key = _key(scope)
+        if key is None:
             return problem("unauthorized", headers={"WWW-Authenticate": 'Bearer realm="barid"'})
-        key = bearer(given[0].decode("latin-1")) if len(given) == 1 else ""
         allowed = self._keys.scope_of(key)
         if allowed is None:
             asked = {"WWW-Authenticate": 'Bearer realm="barid", error="invalid_token"'}
@@ -57,6 +77,14 @@ class Gate:
             asked = {"WWW-Authenticate": 'Bearer realm="barid", error="insufficient_scope"'}
             return problem("forbidden", "this key may only look", headers=asked)
         return _too_long(scope)
+
+
+def _key(scope: Scope_) -> str | None:
+    """None: no Authorization field. Two of them are no key."""
+    given = [value for name, value in scope["headers"] if name == b"authorization"]
+    if not given:
+        return None
+    return bearer(given[0].decode("latin-1")) if len(given) == 1 else ""
 
 
 def _too_long(scope: Scope_) -> App | None:

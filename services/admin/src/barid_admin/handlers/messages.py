@@ -17,7 +17,7 @@ from .captured import walk
 from .desk import Desk
 from .problems import Refusal, wrong
 from .raw import RAW, raw
-from .shapes import AddressInPath, Limit, MailIdInPath, says_no
+from .shapes import AddressInPath, Limit, MailIdInPath, quoted, says_no
 
 FOUND_MOST = 1000
 """Messages that the mailstore looks through for one, newest first."""
@@ -58,7 +58,7 @@ def told(found: Found, address: str, account: str) -> Message:
         date=datetime.fromtimestamp(found.date, UTC),
         address=address,
         account=account,
-        raw=f"/v1/accounts/{address}/messages/{found.mailbox_id}/{found.uid}/raw",
+        raw=f"/v1/accounts/{quoted(address)}/messages/{found.mailbox_id}/{found.uid}/raw",
     )
 
 

@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime
 from typing import Annotated, Any
+from urllib.parse import quote
 
 from fastapi import Path, Query
 from pydantic import BaseModel, StringConstraints
@@ -25,6 +26,11 @@ class Changed(BaseModel):
     """How many were changed."""
 
     changed: int
+
+
+def quoted(text: str) -> str:
+    """As one segment of a path."""
+    return quote(text, safe="@")
 
 
 def moment(ms: int) -> datetime:

@@ -1,27 +1,31 @@
 """`/v1/wait`: wait for a mail, on the server's side, without polling. What test suites in any language need.
 
 First we listen, then we look, then we wait for what we hear: a mail that comes between is not missed. What happened
-while the bus was away is made good by a look when it is back.
+while the bus was away is made good by a look when it is back. Services that restart meanwhile are waited for as well:
+only at the end is it told that they were away.
 """
 
 import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable
 from datetime import datetime
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel
 
-from barid_contracts.directory import RESOLVE, Resolution, ResolveRequest
+from barid_contracts.directory import RESOLVE, ResolveRequest
 from barid_contracts.queue import CAPTURED, Captured, CapturedItem
 from barid_contracts.store import ACCOUNT_CHANGED, FIND, FindRequest
-from barid_runtime.bus.port import Subscription
+from barid_runtime.bus.port import BusError, BusUnavailable, DeadlineExceeded, NoResponders, Subscription
+from barid_runtime.metrics import Metrics
 
 from ..policy.waiting import Wanted
 from .captured import entry, walk
 from .desk import Desk
 from .messages import AfterFilter, MessageIdFilter, SenderFilter, SubjectFilter, after_of, told
 from .problems import Refusal, wrong
-from .shapes import says_no
+from .shapes import quoted, says_no
 
 WITHIN_USUAL = 10.0
 WITHIN_MOST = 300.0
@@ -33,8 +37,14 @@ WAITING_MOST = 1000
 PAUSE = 0.01
 """Seconds after a look in vain: an account that gets mail all the time is not looked at all the time."""
 
+TROUBLE_PAUSE = 0.2
+"""Seconds between two looks while somebody who must be asked is away: restarts are quick."""
+
 LOOKED_AT = 200
 """The newest matching messages among which the first after `after` is chosen."""
+
+
+_waiting = Metrics("admin").gauge("waiting", "Requests that wait for a mail")
 
 
 class Arrival(BaseModel):
@@ -55,36 +65,58 @@ class Arrival(BaseModel):
     uid: int | None = None
 
 
+_PASSING = (BusUnavailable, NoResponders, DeadlineExceeded)
+
+
 class _Wait:
     """One who waits. `ring` is set whenever it is worth looking again."""
 
-    def __init__(self, desk: Desk, wanted: Wanted, resolution: Resolution) -> None:
+    def __init__(self, desk: Desk, to: str, wanted: Wanted) -> None:
         self._desk = desk
+        self._to = to
         self._wanted = wanted
-        self._accounts = {t.account: t.address for t in resolution.targets if t.account is not None}
-        self._elsewhere = {t.address.lower() for t in resolution.targets if t.kind == "remote"}
-        if resolution.status == "remote":
-            self._elsewhere.add(resolution.address.lower())
+        self._resolved = False
+        self._accounts: dict[str, str] = {}
+        self._elsewhere: set[str] = set()
         self._heard: CapturedItem | None = None
+        self._listening: dict[str, Subscription] = {}
         self.ring = asyncio.Event()
 
-    async def listen(self, listening: list[Subscription]) -> None:
-        """Adds to `listening` one by one: what was begun is ended, whatever fails."""
-
-        async def on_change(payload: bytes) -> None:
-            self.ring.set()
-
-        async def on_captured(payload: bytes) -> None:
-            for item in Captured.model_validate_json(payload).items:
-                if self._heard is None and item.address.lower() in self._elsewhere and self._wanted.matches(item):
-                    self._heard = item
-                    self.ring.set()
-
-        bus = self._desk.bus
+    async def listen(self) -> None:
+        """Find out where mail to the address goes, and listen there. What was done is not done again."""
+        if not self._resolved:
+            await self._resolve()
         for account in self._accounts:
-            listening.append(await bus.subscribe(ACCOUNT_CHANGED.subject_for(account=account), on_change))
+            await self._subscribe(ACCOUNT_CHANGED.subject_for(account=account), self._on_change)
         if self._elsewhere:
-            listening.append(await bus.subscribe(CAPTURED.subject, on_captured))
+            await self._subscribe(CAPTURED.subject, self._on_captured)
+
+    async def _resolve(self) -> None:
+        found = (await self._desk.ask(RESOLVE, ResolveRequest(addresses=[self._to]))).resolutions[0]
+        if found.status in ("unknown", "loop"):
+            raise wrong("to", f"no mail can come to {self._to}: /v1/explain/{quoted(self._to)} says why")
+        self._accounts = {target.account: target.address for target in found.targets if target.account is not None}
+        self._elsewhere = {target.address.lower() for target in found.targets if target.kind == "remote"}
+        if found.status == "remote":
+            self._elsewhere.add(found.address.lower())
+        self._resolved = True
+
+    async def _subscribe(self, subject: str, listener: Callable[[bytes], Awaitable[None]]) -> None:
+        if subject not in self._listening:
+            self._listening[subject] = await self._desk.bus.subscribe(subject, listener)
+
+    async def _on_change(self, payload: bytes) -> None:
+        self.ring.set()
+
+    async def _on_captured(self, payload: bytes) -> None:
+        for item in Captured.model_validate_json(payload).items:
+            if self._heard is None and item.address.lower() in self._elsewhere and self._wanted.matches(item):
+                self._heard = item
+                self.ring.set()
+
+    async def end(self) -> None:
+        for subscription in self._listening.values():
+            await subscription.drain()
 
     async def look(self) -> Arrival | None:
         """The first after `after`, or else the newest, in mailboxes and among what was captured."""
@@ -144,34 +176,39 @@ class Waiting:
     def _now() -> float:
         return asyncio.get_running_loop().time()
 
-    async def arrival(self, wanted: Wanted, resolution: Resolution, within: float) -> Arrival | None:
-        """None: not in time. Raises BusError, and Refusal when the service ends or too many wait."""
+    async def arrival(self, to: str, wanted: Wanted, within: float) -> Arrival | None:
+        """None: not in time. Raises Refusal, and BusError when nobody could be asked until the end."""
         if len(self._waits) >= WAITING_MOST:
             raise Refusal("unavailable", f"{WAITING_MOST} requests wait already")
-        wait = _Wait(self._desk, wanted, resolution)
-        listening: list[Subscription] = []
+        wait = _Wait(self._desk, to, wanted)
         self._waits.add(wait)
+        _waiting.set(len(self._waits))
         until = self._now() + within
         try:
-            await wait.listen(listening)
             while True:
                 wait.ring.clear()
-                found = await wait.look()
-                if found is not None:
-                    return found
+                trouble: BusError | None = None
+                try:
+                    await wait.listen()
+                    if (found := await wait.look()) is not None:
+                        return found
+                except _PASSING as error:
+                    trouble = error
                 if self._desk.closing.is_set():
                     raise Refusal("unavailable", "the service is stopping; ask again")
                 if self._now() >= until:
+                    if trouble is not None:
+                        raise trouble
                     return None
-                await asyncio.sleep(min(PAUSE, within))
-                async with asyncio.timeout_at(until):
-                    await wait.ring.wait()
-        except TimeoutError:
-            return None
+                await asyncio.sleep(min(PAUSE if trouble is None else TROUBLE_PAUSE, until - self._now()))
+                if trouble is None:
+                    with contextlib.suppress(TimeoutError):
+                        async with asyncio.timeout_at(until):
+                            await wait.ring.wait()
         finally:
             self._waits.discard(wait)
-            for subscription in listening:
-                await subscription.drain()
+            _waiting.set(len(self._waits))
+            await wait.end()
 
     async def close(self) -> None:
         """Whoever waits is told so now."""
@@ -200,10 +237,7 @@ def routes(desk: Desk, waiting: Waiting) -> APIRouter:
     ) -> Arrival:
         """Wait for a mail: the newest that fits, now or as soon as it comes; with `after`, the first after that"""
         wanted = Wanted(subject, sender, message_id, after_of(after))
-        resolution = (await desk.ask(RESOLVE, ResolveRequest(addresses=[to]))).resolutions[0]
-        if resolution.status in ("unknown", "loop"):
-            raise wrong("to", f"no mail can come to {to}: /v1/explain/{to} says why")
-        arriving = asyncio.ensure_future(waiting.arrival(wanted, resolution, within))
+        arriving = asyncio.ensure_future(waiting.arrival(to, wanted, within))
         leaving = asyncio.ensure_future(gone(request))
         try:
             await asyncio.wait((arriving, leaving), return_when=asyncio.FIRST_COMPLETED)

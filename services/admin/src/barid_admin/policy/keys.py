@@ -21,6 +21,11 @@ def hash_of(key: str) -> bytes:
     return hashlib.sha256(key.encode()).digest()
 
 
+def fingerprint(key: str | None) -> str:
+    """What the log may tell of a key."""
+    return hash_of(key).hex()[:8] if key else ""
+
+
 class Keys:
     """Those who may come in, by the hashes of their keys. A key in both sets may do everything."""
 
