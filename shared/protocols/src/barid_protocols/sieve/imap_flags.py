@@ -12,7 +12,7 @@ from barid_protocols.sieve.templates import constants, expand_all
 FLAGS_TAG = Tag(Kind.STRINGS, capability="imap4flags")
 
 _SYSTEM = {name.lower(): name for name in ("\\Answered", "\\Flagged", "\\Deleted", "\\Seen", "\\Draft")}
-_KEYWORD = re.compile(r"[^\x00-\x20\x7f-\U0010ffff(){%*\"\\\]]+")  # RFC 9051 flag-keyword = atom
+_KEYWORD = re.compile(r"[!#$&'+-\[^-z|}~]+")  # RFC 9051 flag-keyword = atom
 
 
 def normal_flags(strings: Iterable[str]) -> tuple[str, ...]:

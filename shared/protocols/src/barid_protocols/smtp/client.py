@@ -42,7 +42,7 @@ _HELLO_NAME = re.compile(r"[A-Za-z0-9._:\[\]-]{1,255}")
 # No white space, control characters or angle brackets outside a quoted local part; quoted ones may hold what
 # RFC 5321 §4.1.2 lets them. The address itself is the business of whoever made it.
 _UNSAFE = r'\x00-\x20\x7F-\x9F<>"\\\uD800-\uDFFF'
-_PATH = re.compile(rf'(?:"(?:[ !#-\[\]-~\u00A0-\uD7FF\uE000-\U0010FFFF]|\\[ -~])*+"@)?+[^{_UNSAFE}]++')
+_PATH = re.compile(rf'(?:"(?:[^\x00-\x1f"\\\x7f-\x9f\uD800-\uDFFF]|\\[ -~])*+"@)?+[^{_UNSAFE}]++')
 
 
 class ClientConnection:
