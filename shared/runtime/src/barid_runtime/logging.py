@@ -20,7 +20,15 @@ import weakref
 from collections.abc import MutableMapping
 from typing import Any, TextIO, cast
 
-import structlog
+# structlog prepares tracebacks drawn by rich wherever that is installed: 0.1 s and 5 MB for what we don't use.
+_rich = sys.modules.get("rich")
+sys.modules["rich"] = cast("Any", None)
+import structlog  # noqa: E402
+
+if _rich is None:
+    del sys.modules["rich"]
+else:
+    sys.modules["rich"] = _rich
 
 LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40}
 
