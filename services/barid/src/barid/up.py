@@ -11,6 +11,7 @@ import gc
 import importlib
 import os
 import secrets
+import shutil
 import signal
 import socket
 import sys
@@ -50,6 +51,10 @@ PRIVILEGED = 1024
 BUS_PAUSE_FIRST = 0.05
 BUS_PAUSE_MOST = 5.0
 STABLE_SECONDS = 30.0
+
+STORE_CHECK_SECONDS = 2.0
+STORE_ROOM = 64 * 1024 * 1024
+"""Bytes free before the bus is given another try after its store could not write: less, and it would fail again."""
 
 
 def up(options: UpOptions) -> int:
@@ -134,6 +139,7 @@ class _System:
         self._crew = crew = await self._hire()
         await self._bus.start()
         self._tasks.append(asyncio.create_task(self._keep_bus()))
+        self._tasks.append(asyncio.create_task(self._keep_bus_storing()))
         names = (self._options.hostname or socket.gethostname(), "localhost", "127.0.0.1")
         # Before the services, which would each make one.
         ensure_self_signed(self._folder.path / "tls", names, time.time())
@@ -192,6 +198,17 @@ class _System:
             with contextlib.suppress(BusError):
                 await self._bus.start()
                 self._tell()
+
+    async def _keep_bus_storing(self) -> None:
+        """After a full disk the bus needs a new start. Nothing on it is the only copy, so that costs a moment."""
+        failed = False
+        while True:
+            await asyncio.sleep(STORE_CHECK_SECONDS)
+            failed = self._bus.store_failed() or failed
+            if failed and shutil.disk_usage(self._folder.path).free > STORE_ROOM:
+                log.warning("the bus could not store; starting it again")
+                failed = False
+                self._bus.end()
 
     async def _keep_told(self) -> None:
         """The files name the present processes."""
