@@ -1,0 +1,227 @@
+"""Each process in turn stops answering, or dies: mail is taken where it can be, refused for now where it can't, and all
+is as before once the process is back. Nothing that got 250 is lost or stands twice."""
+
+import imaplib
+import os
+import signal
+import smtplib
+import sqlite3
+import time
+from collections.abc import Callable
+from contextlib import closing
+
+import pytest
+
+from barid_testing.mail_system import Account, MailSystem
+
+from .letters import Load, reply_to, subjects, wait_for
+from .processes import standing_still
+
+DEADLINE = 10.0
+"""Seconds until a client hears that what it asks for is away: 5 that a question waits, and a busy machine."""
+
+DEADLINE_OF_CHANGES = 35.0
+"""The same for what is too dear to be tried twice: changes, and the checking of a password."""
+
+
+SLOW = pytest.mark.slow
+"""What a dead consumer held is given to its successor only after the time that an acknowledgement may take."""
+
+
+@pytest.fixture(scope="module")
+def system(mail_systems: Callable[..., MailSystem]) -> MailSystem:
+    return mail_systems(processes=0)
+
+
+@pytest.fixture
+def reader(system: MailSystem) -> Account:
+    """Known to the ingress already: mail came for it before."""
+    account = system.account()
+    system.send("x@elsewhere.test", account, "before")
+    system.expect(account, "before")
+    return account
+
+
+def quickly(began: float) -> bool:
+    return time.monotonic() - began < DEADLINE
+
+
+def test_directory_stands_still(system: MailSystem, reader: Account) -> None:
+    unknown, nobody = system.account(), "nobody@example.test"
+    pids = system.pids()
+    with standing_still(system, "directory"):
+        began = time.monotonic()
+        assert reply_to(system, reader, "while away")[0] == 250
+        assert quickly(began)
+        began = time.monotonic()
+        assert reply_to(system, unknown) == (451, "4.4.3 Recipient cannot be verified now, try again later")
+        assert quickly(began)
+        assert reply_to(system, nobody)[0] == 451
+        with smtplib.SMTP(*system.submission, timeout=30) as client:
+            began = time.monotonic()
+            code, text = _failed_log_in(client, unknown)
+            assert (code, text[:5]) == (454, b"4.7.0")
+            assert quickly(began)
+    assert _soon(lambda: reply_to(system, unknown, "after")[0] == 250)
+    assert reply_to(system, nobody)[0] == 550
+    wait_for(system, reader, {"before", "while away"})
+    assert system.pids() == pids
+
+
+def test_directory_is_away_when_the_ingress_starts(system: MailSystem, reader: Account) -> None:
+    """Known recipients outlive the process: they are kept in a file, every few seconds."""
+    time.sleep(6)
+    with standing_still(system, "directory"):
+        pid = system.kill("smtp_ingress")
+        system.wait_restarted("smtp_ingress", pid)
+        assert _soon(lambda: reply_to(system, reader, "to a new ingress")[0] == 250, 20)
+    wait_for(system, reader, {"before", "to a new ingress"})
+
+
+def test_mailstore_stands_still(system: MailSystem, reader: Account) -> None:
+    pids = system.pids()
+    with imaplib.IMAP4(*system.imap, timeout=30) as client:
+        client.login(reader.login, reader.password)
+        client.select("INBOX")
+        with standing_still(system, "mailstore"):
+            for number in range(20):
+                assert reply_to(system, reader, f"while away {number}")[0] == 250
+            for command in ('STATUS "Trash" (MESSAGES)', 'SELECT "Drafts"', 'LIST "" "*"'):
+                began = time.monotonic()
+                status, text = client.xatom(*command.split(" ", 1))
+                assert (status, text[0][:13]) == ("NO", b"[UNAVAILABLE]"), command
+                assert quickly(began), command
+        client.select("INBOX")
+        assert _soon(lambda: client.store("1", "+FLAGS", "\\Flagged")[0] == "OK")
+    wait_for(system, reader, {"before", *(f"while away {number}" for number in range(20))})
+    assert system.pids() == pids
+
+
+@pytest.mark.parametrize("service", ["mda", "mss", "relay", "admin"])
+def test_services_behind_the_journal_stand_still(system: MailSystem, reader: Account, service: str) -> None:
+    pids = system.pids()
+    with standing_still(system, service):
+        for number in range(20):
+            began = time.monotonic()
+            assert reply_to(system, reader, f"while away {number}")[0] == 250
+            assert time.monotonic() - began < 2
+        time.sleep(1)
+    wait_for(system, reader, {"before", *(f"while away {number}" for number in range(20))})
+    assert system.pids() == pids
+
+
+def test_relay_stands_still(system: MailSystem, reader: Account) -> None:
+    """Mail for elsewhere is taken, and goes (here: is captured) when the relay is back, once."""
+    with standing_still(system, "relay"):
+        system.send(reader, "friend@abroad.test", "to a relay that is away")
+    system.expect("friend@abroad.test", "to a relay that is away")
+    assert len(system.captured("friend@abroad.test")) == 1
+
+
+def test_the_bus_stands_still(system: MailSystem, reader: Account) -> None:
+    pids = system.pids()
+    with standing_still(system, "nats-server"):
+        for number in range(20):
+            began = time.monotonic()
+            assert reply_to(system, reader, f"while away {number}")[0] == 250
+            assert quickly(began)
+        assert reply_to(system, "stranger@example.test")[0] == 451
+        time.sleep(3)
+    wait_for(system, reader, {"before", *(f"while away {number}" for number in range(20))}, within=60)
+    assert system.pids() == pids
+
+
+@pytest.mark.slow
+def test_changes_and_log_ins_while_their_service_stands_still(system: MailSystem, reader: Account) -> None:
+    with imaplib.IMAP4(*system.imap, timeout=60) as client:
+        client.login(reader.login, reader.password)
+        client.select("INBOX")
+        with standing_still(system, "mailstore"):
+            began = time.monotonic()
+            status, text = client.store("1", "+FLAGS", "\\Flagged")
+            assert (status, text[0][:13]) == ("NO", b"[UNAVAILABLE]")
+            assert time.monotonic() - began < DEADLINE_OF_CHANGES
+        assert _soon(lambda: client.store("1", "+FLAGS", "\\Flagged")[0] == "OK")
+    stranger = system.account()
+    with standing_still(system, "directory"), imaplib.IMAP4(*system.imap, timeout=60) as client:
+        began = time.monotonic()
+        with pytest.raises(imaplib.IMAP4.error, match="UNAVAILABLE"):
+            client.login(stranger.login, stranger.password)
+        assert time.monotonic() - began < DEADLINE_OF_CHANGES
+
+
+@pytest.mark.parametrize(
+    "victim",
+    ["nats-server", "directory", pytest.param("mailstore", marks=SLOW), pytest.param("mda", marks=SLOW)],
+)
+def test_a_process_dies_under_load(system: MailSystem, reader: Account, victim: str) -> None:
+    """Nothing is refused meanwhile: known recipients need nobody but the ingress."""
+    load = Load(system, reader, senders=4)
+    with load.running():
+        time.sleep(0.5)
+        pid = system.kill(victim)
+        system.wait_restarted(victim, pid)
+        time.sleep(1)
+    assert len(load.accepted) > 50
+    assert load.refused == {}
+    wait_for(system, reader, {"before", *load.accepted}, within=60)
+
+
+def test_the_ingress_dies_under_load(system: MailSystem, reader: Account) -> None:
+    load = Load(system, reader, senders=4)
+    with load.running():
+        time.sleep(0.5)
+        pid = system.kill("smtp_ingress")
+        system.wait_restarted("smtp_ingress", pid)
+        time.sleep(1)
+    assert len(load.accepted) > 50
+    wait_for(system, reader, {"before", *load.accepted}, within=60)
+
+
+def test_the_database_is_locked(system: MailSystem, reader: Account) -> None:
+    """Another program holds the index's write lock, as a backup or a curious administrator may."""
+    pids = system.pids()
+    with closing(sqlite3.connect(system.data / "mailstore.db", isolation_level=None, timeout=10)) as intruder:
+        intruder.execute("BEGIN IMMEDIATE")
+        for number in range(20):
+            assert reply_to(system, reader, f"while locked {number}")[0] == 250
+        time.sleep(3)
+        assert subjects(system, reader).keys() == {"before"}
+        intruder.execute("ROLLBACK")
+    wait_for(system, reader, {"before", *(f"while locked {number}" for number in range(20))})
+    assert system.pids() == pids
+
+
+def test_everything_stands_still_for_a_while(system: MailSystem, reader: Account) -> None:
+    """As a virtual machine that is suspended: clocks jump, deadlines have passed."""
+    pids = system.pids()
+    load = Load(system, reader, senders=4)
+    with load.running():
+        time.sleep(0.3)
+        for pid in set(pids.values()):
+            os.kill(pid, signal.SIGSTOP)
+        time.sleep(4)
+        for pid in set(pids.values()):
+            os.kill(pid, signal.SIGCONT)
+        time.sleep(1)
+    wait_for(system, reader, {"before", *load.accepted}, within=60)
+    assert system.pids() == pids
+
+
+def _failed_log_in(client: smtplib.SMTP, account: Account) -> tuple[int, bytes]:
+    try:
+        return client.login(account.login, account.password)
+    except smtplib.SMTPAuthenticationError as error:
+        return error.smtp_code, error.smtp_error
+
+
+def _soon(holds: Callable[[], bool], within: float = 10.0) -> bool:
+    until = time.monotonic() + within
+    while time.monotonic() < until:
+        try:
+            if holds():
+                return True
+        except OSError:
+            pass
+        time.sleep(0.1)
+    return False
