@@ -11,7 +11,6 @@ from typing import Annotated, Any, NoReturn
 import typer
 
 from ..client import ApiError, Client, Unreachable
-from ..folder import read_json
 
 EXIT_REFUSED = 1
 EXIT_USAGE = 2
@@ -125,6 +124,8 @@ def connected(function: Callable[..., None]) -> Callable[..., None]:
 def find(api: str | None, key: str | None, data: Path) -> Client:
     """By options or environment, else as the running system wrote it into its data folder."""
     if api is None or key is None:
+        from ..folder import read_json
+
         found = read_json(data / "admin.json") or {}
         if api is None and not isinstance(found.get("url"), str):
             fail(
