@@ -19,8 +19,6 @@ EXIT_UNREACHABLE = 3
 DEFAULT_DATA = Path("data")
 """As `barid up` has it."""
 
-Session_ = Callable[..., None]
-
 _OPTIONS = {
     "api": Annotated[
         str | None,
