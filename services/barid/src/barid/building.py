@@ -1,14 +1,13 @@
 """A service from its name: the only place that knows which attribute of which module makes one."""
 
 import importlib
-import importlib.util
 from collections.abc import Callable, Mapping
 from typing import Any, cast
 
 from barid_runtime.service import Service
 from barid_runtime.settings import ServiceSettings, SettingsError, load
 
-from .roster import SERVICES, module_of, settings_module_of
+from .roster import module_of, settings_module_of
 
 
 def settings_type(service: str) -> type[ServiceSettings]:
@@ -24,12 +23,3 @@ def build(service: str, given: Mapping[str, Any], load_settings: Callable[..., S
             f"{service} has no setting {', '.join(unknown)}; it has {', '.join(sorted(kind.model_fields))}"
         )
     return cast("Service", importlib.import_module(module_of(service)).build(load_settings(kind, **given)))
-
-
-def installed() -> list[str]:
-    """Services that can be built here, in the table's order."""
-    return [name for name in SERVICES if _buildable(name)]
-
-
-def _buildable(service: str) -> bool:
-    return importlib.util.find_spec(module_of(service)) is not None

@@ -40,12 +40,13 @@ def main() -> None:
     channel = socket.socket(fileno=int(sys.argv[1]))
     _die_with(os.getppid())
     few_arenas()
+    gc.disable()
     for service in SERVICES:
-        with contextlib.suppress(ModuleNotFoundError):
-            importlib.import_module(module_of(service))
+        importlib.import_module(module_of(service))
     # Objects of the imports are out of the collector's way: it would write into their pages and unshare them.
     gc.collect()
     gc.freeze()
+    gc.enable()
     _Forks(channel).serve()
 
 

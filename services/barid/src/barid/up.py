@@ -29,13 +29,13 @@ from barid_runtime.logging import get_logger
 from barid_runtime.settings import SettingsError
 from barid_runtime.tls import ensure_self_signed
 
-from .building import build, installed
+from .building import build
 from .crew import Crew, CrewError, LocalCrew
 from .folder import DataFolder, FolderError, write_private
 from .forkserver import few_arenas
 from .plan import PlanError, UpOptions, groups, health_port, listening_ports, service_settings
 from .provision import provision
-from .roster import BUS, module_of
+from .roster import BUS, SERVICES, module_of
 from .supervisor import Supervisor
 from .welcome import welcome
 
@@ -82,7 +82,7 @@ class _System:
         self._options = options
         self._folder = folder
         self._lock = lock
-        self._services = installed()
+        self._services = list(SERVICES)
         self._passwords = {name: secrets.token_urlsafe(24) for name in [*self._services, OPERATOR]}
         self._bus = EmbeddedNats(folder.path / "nats", users=self._passwords)
         self._crew: Crew | None = None
@@ -151,6 +151,7 @@ class _System:
             await bus.close()
         gc.collect()
         gc.freeze()
+        gc.enable()
         self._tell()
         self._tasks.append(asyncio.create_task(self._keep_told()))
         sys.stdout.write(welcome(self._status(), self._folder.path))
