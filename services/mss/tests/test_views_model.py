@@ -150,7 +150,7 @@ class Session:
 
 
 def _view_state(view: MailboxView) -> dict[int, int]:
-    return dict(zip(view.uids, view.codes, strict=True))
+    return dict(zip(view.rows.uids, view.rows.codes, strict=True))
 
 
 Step = st.one_of(
@@ -207,7 +207,7 @@ async def _live(steps: list[tuple[str, int, int]]) -> None:
     wanted = {uid: flags for uid, (flags, _) in mailbox.rows.items()}
     assert _view_state(view) == wanted
     assert session.state() == wanted
-    assert list(view.uids) == sorted(wanted)
+    assert list(view.rows.uids) == sorted(wanted)
     assert session.selected.highest_modseq <= mailbox.modseq
 
 

@@ -24,11 +24,11 @@ from barid_runtime.logging import get_logger
 
 from ..views.summaries import Card
 from ..views.view import MailboxGone
-from .message_bytes import MessageBytes
 from .problems import EXPUNGE_ISSUED
 from .sections import NoSuchPart, Range, needs_bytes, section_of
 from .selection import Selection
-from .slices import indexes, pieces
+from .slices import as_slices, indexes, pieces
+from .stored_message import StoredMessage
 from .storing import store_flags
 
 if TYPE_CHECKING:
@@ -40,6 +40,9 @@ FLAGS_AT_ONCE = 4_096
 SUMMARIES_AT_ONCE = 200
 """Messages of one question to the mailstore: some 200 KB of envelopes or headers."""
 
+
+WRITE_ABOVE = 64 * 1024
+"""Octets of lines that are written in one piece."""
 
 _CORRUPT = no("Some of the messages can't be read; the others were sent", codes.CORRUPTION)
 _FIELDS = {
@@ -152,22 +155,26 @@ class _Fetching:
         """told: indexes of messages whose flags this FETCH has changed."""
         selected = self._selected
         if told or Attribute.FLAGS in self._items:
-            line = selected.catch_up(_as_slices(found))
-            if line:
-                self._session.write(line)
+            news = selected.catch_up(as_slices(found))
+            if news:
+                self._session.write(news)
         lines: list[bytes] = []
+        size = 0
         for index in found:
             card = cards.get(selected.uids[index])
             if card is None:
                 self._outcome.missing = True
                 continue
-            parts = self._plain_parts(index, card, flags=index in told)
-            if not self._sections:
-                lines.append(fetch_responses.fetch_line(index + 1, parts))
-                continue
-            await self._with_sections(index, card, parts)
-        if lines:
-            self._session.write(b"".join(lines))
+            line = _Line(self._session, index + 1, self._plain_parts(index, card, flags=index in told), lines)
+            if self._sections:
+                await self._add_sections(line, index, card)
+            size += line.end()
+            if size > WRITE_ABOVE:
+                self._session.write(*lines)
+                lines.clear()
+                size = 0
+                await self._session.room()
+        self._session.write(*lines)
 
     async def _mark_seen(self, found: Sequence[int]) -> frozenset[int]:
         """Those that were unseen. Reading goes before: if the flag can't be stored, they are served all the same."""
@@ -212,39 +219,25 @@ class _Fetching:
             parts.append(fetch_responses.modseq_part(selected.modseqs[index]))
         return parts
 
-    async def _with_sections(self, index: int, card: Card, parts: list[bytes]) -> None:
-        """The whole line of one message."""
-        session = self._session
-        message = _Lazy(session, self._selection, self._selected.uids[index], card)
+    async def _add_sections(self, line: "_Line", index: int, card: Card) -> None:
+        message = StoredMessage(self._session.desk, self._selection.key, self._selected.uids[index], card)
         for section in self._sections:
             try:
                 piece = await section_of(section, message)
             except NoSuchPart:
-                parts.append(fetch_responses.section_part(section, None))
-                continue
+                line.add(fetch_responses.section_part(section, None))
             except JournalError as error:
                 self._unreadable(index, card.mail_id, error)
-                parts.append(fetch_responses.section_part(section, None))
-                continue
-            if isinstance(piece, bytes):
-                parts.append(fetch_responses.section_part(section, piece))
-                continue
-            await self._streamed(index, section, piece, parts)
-            # What follows continues the line that is begun.
-            parts = _CONTINUED.copy()
-        if parts and parts[0] is _BEGUN:
-            session.write(b"".join([b" " + part for part in parts[1:]]), fetch_responses.FETCH_END)
-        else:
-            session.write(fetch_responses.fetch_line(index + 1, parts))
-        await session.room()
+                line.add(fetch_responses.section_part(section, None))
+            else:
+                if isinstance(piece, bytes):
+                    line.add(fetch_responses.section_part(section, piece))
+                else:
+                    await self._stream(line, index, section, piece)
 
-    async def _streamed(self, index: int, section: BodySection, piece: Range, parts: list[bytes]) -> None:
+    async def _stream(self, line: "_Line", index: int, section: BodySection, piece: Range) -> None:
         session = self._session
-        start = fetch_responses.section_start(section, piece.end - piece.start)
-        if parts and parts[0] is _BEGUN:
-            session.write(b"".join([b" " + part for part in [*parts[1:], start]]))
-        else:
-            session.write(fetch_responses.fetch_start(index + 1, [*parts, start]))
+        line.promise(fetch_responses.section_start(section, piece.end - piece.start))
         try:
             async for octets in piece.message.stream(piece.start, piece.end):
                 session.write(fetch_responses.clean(octets))
@@ -266,35 +259,37 @@ class _Fetching:
         )
 
 
-_BEGUN = b""
-"""Stands first among the parts of a line of which a beginning has been written."""
-_CONTINUED = [_BEGUN]
+class _Line:
+    """One FETCH in the making. Unless a part of it is streamed it goes behind the `lines` that wait to be written."""
 
-
-class _Lazy:
-    """A message whose header or bytes are loaded when a section asks for them. Implements sections.Message."""
-
-    def __init__(self, session: "ImapSession", selection: Selection, uid: int, card: Card) -> None:
+    def __init__(self, session: "ImapSession", number: int, parts: list[bytes], lines: list[bytes]) -> None:
         self._session = session
-        self._selection = selection
-        self._uid = uid
-        self._card = card
-        self._bytes: MessageBytes | None = None
+        self._number = number
+        self._parts = parts
+        self._lines = lines
+        self._begun = False
 
-    async def header(self) -> bytes | None:
-        """Of the message itself; None where only its bytes tell."""
-        card = self._card
-        return None if card.headers_cut or "headers" not in card.known else card.headers
+    def add(self, part: bytes) -> None:
+        self._parts.append(part)
 
-    async def bytes(self) -> MessageBytes:
-        if self._bytes is None:
-            desk = self._session.desk
-            if "body" not in self._card.known:
-                cards = await desk.summaries.get(self._selection.key, [self._uid], [*self._card.known, "body"])
-                self._card = cards.get(self._uid, self._card)
-            self._bytes = MessageBytes(desk.bodies, self._card)
-            desk.unreadable.check(self._card.mail_id)
-        return self._bytes
+    def promise(self, start: bytes) -> None:
+        """`start` announces octets, which the caller writes next."""
+        self._parts.append(start)
+        self._session.write(*self._lines, self._written())
+        self._lines.clear()
+        self._parts = []
+        self._begun = True
+
+    def end(self) -> int:
+        """The octets that wait to be written because of it."""
+        line = self._written() + fetch_responses.FETCH_END
+        self._lines.append(line)
+        return len(line)
+
+    def _written(self) -> bytes:
+        if self._begun:
+            return b"".join([b" " + part for part in self._parts])
+        return fetch_responses.fetch_start(self._number, self._parts)
 
 
 def _fields_of(items: Sequence[FetchItem]) -> frozenset[str]:
@@ -303,13 +298,3 @@ def _fields_of(items: Sequence[FetchItem]) -> frozenset[str]:
         if isinstance(item, BodySection):
             fields.add("body" if needs_bytes(item) else "headers")
     return frozenset(fields)
-
-
-def _as_slices(found: Sequence[int]) -> list[tuple[int, int]]:
-    slices: list[tuple[int, int]] = []
-    for index in found:
-        if slices and slices[-1][1] == index:
-            slices[-1] = (slices[-1][0], index + 1)
-        else:
-            slices.append((index, index + 1))
-    return slices

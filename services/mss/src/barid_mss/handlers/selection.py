@@ -53,7 +53,7 @@ class Selection:
     def has_flag(self, bit: int) -> bool:
         """Whether any message of the view, announced or not, has this system flag."""
         mask = self.view.flags.table.mask
-        return any(mask(code) & bit for code in set(self.view.codes))
+        return any(mask(code) & bit for code in set(self.view.rows.codes))
 
     def news(self) -> None:
         self._audience.has_news()
