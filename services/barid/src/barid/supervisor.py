@@ -219,7 +219,9 @@ class Supervisor:
                 self.changed.set()
                 if self._stopping:
                     self._signal(group, signal.SIGTERM)
-            case "ready" if message["pid"] == group.pid:
+            case "ready" if group.pid in (None, message["pid"]):
+                # On a busy machine the process is heard before the fork server gets to say that it forked it.
+                group.pid = message["pid"]
                 group.ports = message["ports"]
                 self._keep_ports(group)
                 group.ready.set()
