@@ -17,6 +17,8 @@ Rules:
 - Bytes that come between STARTTLS and the handshake are never read as commands (RFC 3207 §4.2).
 """
 
+import re
+
 from barid_protocols.smtp import replies
 from barid_protocols.smtp.commands import HTTP_METHODS, LMTP, SETTLE, SMTP, auth, data
 from barid_protocols.smtp.errors import LocalError, Refusal
@@ -47,6 +49,8 @@ from barid_protocols.smtp.states import Input, State, out_of_sequence
 
 MAX_QUOTED = 80
 """Octets of a refused line that the host gets to log."""
+
+_LIKE_A_VERB = re.compile(rb"[A-Z]{1,10}")
 
 _TLS_HANDSHAKE = b"\x16"
 
@@ -311,7 +315,9 @@ class ServerConnection:
                 self._end(replies.NOT_SMTP, CloseReason.HTTP)
             else:
                 long = len(line) > MAX_COMMAND_LINE
-                self._refuse(replies.LINE_TOO_LONG if long else replies.UNKNOWN_COMMAND, line)
+                # A client that lost its place says passwords where commands are expected, and AUTH may be misspelt.
+                quotable = verb if _LIKE_A_VERB.fullmatch(verb) else b""
+                self._refuse(replies.LINE_TOO_LONG if long else replies.UNKNOWN_COMMAND, quotable)
             return
         quotable = verb if command.secret else line
         if len(line) > command.max_line:
