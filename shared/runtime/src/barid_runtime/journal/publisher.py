@@ -25,14 +25,16 @@ from . import record
 from .batch import Committed, CommittedMail
 from .cursor import Cursors
 from .device import Device
-from .events import payloads, read_slice
+from .events import MAX_PAYLOAD, payloads, read_slice
 from .folder import WriterFolder
 from .packs import PackJournal
 from .port import JournalError
 from .recovery import Inheritance, Unpublished, inherit
 
-IN_FLIGHT = 16
-"""Batches sent and not yet acknowledged: enough to hide the round trip, few enough to repeat after a crash."""
+IN_FLIGHT = 1
+"""Messages sent and not yet acknowledged. When idle a batch goes at once; under load the next ones gather behind the
+one that is under way, as appends do behind a running sync. Each message costs every process behind us a wake-up or two,
+each mail in it far less: with 16 in flight, messages were a quarter smaller."""
 
 MEMORY = 8 * 1024 * 1024
 """Bytes of heads kept for the bus: about 8,000 mails, or a second of outage under full load."""
@@ -179,12 +181,31 @@ class Publisher:
             if isinstance(item, Unpublished):
                 self._reading = loop.create_task(self._read(item), name="publisher-read")
                 return
-            self._queue.popleft()
-            task = loop.create_task(self._send(item))
+            task = loop.create_task(self._send(self._gathered()))
             self._flying.add(task)
             task.add_done_callback(self._landed)
         if not self._queue and not self._flying:
             self._idle.set()
+
+    def _gathered(self) -> _Batch:
+        """The batches at the head of the queue that follow each other in one pack, as one that fits a message."""
+        queue = self._queue
+        first = queue.popleft()
+        assert isinstance(first, _Batch)
+        mails: list[CommittedMail] | None = None
+        size, end = first.bytes, first.end
+        while queue:
+            after = queue[0]
+            if not isinstance(after, _Batch) or after.pack != first.pack or after.start != end:
+                break
+            if size + after.bytes > MAX_PAYLOAD:
+                break
+            if mails is None:
+                mails = list(first.mails)
+            mails += after.mails
+            size, end = size + after.bytes, after.end
+            queue.popleft()
+        return first if mails is None else _Batch(first.pack, first.start, end, mails, size)
 
     def _landed(self, task: asyncio.Task[None]) -> None:
         self._flying.discard(task)
