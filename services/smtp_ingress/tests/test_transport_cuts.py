@@ -69,6 +69,9 @@ class Memory:
         assert mail.size == len(self.bodies[-1])
         return BodyRef(pack="p", offset=0, head=0, size=mail.size)
 
+    def submit(self, mail: Accepted, body: bytes) -> asyncio.Future[BodyRef]:
+        return asyncio.ensure_future(self.append(mail, body))
+
 
 class Wire:
     """A transport that keeps its promise: a paused one delivers nothing."""

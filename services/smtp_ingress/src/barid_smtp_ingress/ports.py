@@ -4,9 +4,10 @@ A transport owns a protocol core and drives one `Conversation`; the service owns
 `Connection`s. Bus, journal and clock are ports of `barid_runtime`.
 """
 
+import asyncio
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from barid_protocols.smtp import Answer, Decision, Notice, Reply, ServerConnection, ServerOptions
 from barid_runtime.journal.port import JournalWriter
@@ -24,6 +25,14 @@ class Lead(NamedTuple):
 Leads = tuple[Lead, ...]
 
 
+@dataclass(slots=True)
+class Later:
+    """An answer that must wait, but needs no task to (12 µs): once `done` is done, `answer()` gives it at once."""
+
+    done: asyncio.Future[Any]
+    answer: Callable[[], Answer]
+
+
 class Conversation(Protocol):
     """The decisions of one connection."""
 
@@ -34,7 +43,7 @@ class Conversation(Protocol):
     def received(self) -> int:
         """Octets of the message that is arriving."""
 
-    def answer(self, question: Decision) -> Answer | Awaitable[Answer]:
+    def answer(self, question: Decision) -> Answer | Later | Awaitable[Answer]:
         """At once where the answer is at hand; else something to await, during which nothing more is read."""
 
     def hear(self, notice: Notice) -> Awaitable[None] | None:

@@ -33,7 +33,7 @@ from barid_runtime.logging import get_logger
 
 from ..policy import patience
 from ..policy.networks import is_loopback
-from ..ports import Conversation, Conversations, Door
+from ..ports import Conversation, Conversations, Door, Later
 
 _AT_ONCE = (Reply, list, tuple)
 _AGREED = (CloseReason.QUIT, CloseReason.EOF, CloseReason.DRAINED)
@@ -63,7 +63,8 @@ class SmtpTransport(SMTP):
         self._connections = connections
         self.transport: Any = None
         self.session: Session | None = None
-        self._busy: asyncio.Task[None] | None = None
+        self._busy: asyncio.Future[Any] | None = None
+        self._later: Later | None = None
         self._paused = False
         self._blocked = False
         self._encrypted = door.implicit_tls
@@ -196,15 +197,24 @@ class SmtpTransport(SMTP):
         core = self._core
         conversation = self._conversation
         awaited: Coroutine[Any, Any, None] | None = None
+        later: Later | None = None
         while (event := core.next_event()) is not None:
             if isinstance(event, Decision):
-                answer = conversation.answer(event)
+                try:
+                    answer = conversation.answer(event)
+                except Exception:
+                    # A bug of ours must not cost the sender its mail: 451, and it comes again.
+                    log.exception("conversation failed")
+                    answer = TRY_LATER
                 if answer is None or isinstance(answer, _AT_ONCE):
                     out += core.send(answer)
                     if event.__class__ is StartTls and core.state is State.TLS:
                         self.transport.write(out)
                         self._encrypt()
                         return
+                elif isinstance(answer, Later):
+                    later = answer
+                    break
                 else:
                     awaited = self._answer_later(answer)
                     break
@@ -221,7 +231,11 @@ class SmtpTransport(SMTP):
         if out:
             self.transport.write(out)
             self._answered = True
-        if awaited is not None:
+        if later is not None:
+            self._later = later
+            self._busy = later.done
+            later.done.add_done_callback(self._answer_now)
+        elif awaited is not None:
             self._busy = self.loop.create_task(awaited)
         elif self._paused and not self._blocked:
             self._paused = False
@@ -231,9 +245,21 @@ class SmtpTransport(SMTP):
         try:
             reply = await answer
         except Exception:
-            # A bug of ours must not cost the sender its mail: 451, and it comes again.
             log.exception("conversation failed")
             reply = TRY_LATER
+        self._go_on(reply)
+
+    def _answer_now(self, _: asyncio.Future[Any]) -> None:
+        later, self._later = self._later, None
+        assert later is not None
+        try:
+            reply = later.answer()
+        except Exception:
+            log.exception("conversation failed")
+            reply = TRY_LATER
+        self._go_on(reply)
+
+    def _go_on(self, reply: Answer) -> None:
         self._busy = None
         if self._lost:
             return

@@ -3,20 +3,23 @@
 The order is the promise: nothing says 250 but an append that has returned.
 """
 
+import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
-from barid_contracts.mail import Accepted, Obligation
+from barid_contracts.mail import Accepted, BodyRef, Obligation
 from barid_protocols.mime import Summary
 from barid_protocols.mime.submission import prepare_submission
-from barid_protocols.smtp import Address, Reply, ServerConnection, format_date, received, transmission_type
+from barid_protocols.smtp import Address, Answer, Reply, ServerConnection, format_date, received, transmission_type
 from barid_runtime.journal.describe import describe
 from barid_runtime.journal.port import JournalError
 from barid_runtime.logging import get_logger
 
 from ..policy import replies
 from ..policy.senders import judge_from
+from ..ports import Later
 from . import measures
 from .desk import Desk
 from .intake import Edit, Intake, refusal_of
@@ -79,40 +82,80 @@ def trace_of(desk: Desk, envelope: Envelope, core: ServerConnection, now: float)
     ).decode("latin-1")
 
 
-async def accept(
+def accept(
+    desk: Desk, envelope: Envelope, core: ServerConnection, intake: Intake, own: frozenset[str] | None
+) -> Answer | Later | Awaitable[Answer]:
+    """The answer to the end of data. Whatever it is, nothing of the message is left behind but its record."""
+    if intake.spooled:
+        return _accept_spooled(desk, envelope, core, intake, own)
+    if intake.refusal is not None:
+        return refuse(envelope, intake.refusal)
+    summary, body = intake.finish()
+    assert isinstance(body, bytes)
+    if (refusal := judge(desk, summary, own)) is not None:
+        return refuse(envelope, refusal)
+    mail = _mail_of(desk, envelope, core, summary)
+    begun = time.perf_counter()
+    try:
+        done = desk.journal.submit(mail, body)
+    except JournalError as error:
+        return _refused(envelope, error)
+    return Later(done, partial(_settle, envelope, mail, begun, done))
+
+
+async def _accept_spooled(
     desk: Desk, envelope: Envelope, core: ServerConnection, intake: Intake, own: frozenset[str] | None
 ) -> Reply:
-    """The answer to the end of data. Whatever it is, nothing of the message is left behind but its record."""
     try:
         if intake.refusal is not None:
             return refuse(envelope, intake.refusal)
         summary, body = intake.finish()
         if (refusal := judge(desk, summary, own)) is not None:
             return refuse(envelope, refusal)
-        now = desk.clock.now()
-        mail = describe(
-            summary,
-            mail_id=envelope.mail_id,
-            at=int(now * 1000),
-            reverse_path=str(envelope.reverse_path) if envelope.reverse_path is not None else "",
-            obligations=envelope.obligations,
-            trace=trace_of(desk, envelope, core, now),
-            submitter=envelope.submitter,
-            origin=envelope.profile,
-            smtputf8=envelope.smtputf8,
-        )
+        mail = _mail_of(desk, envelope, core, summary)
         begun = time.perf_counter()
         try:
             await desk.journal.append(mail, body)
         except JournalError as error:
-            log.warning("journal refused", mail_id=mail.mail_id, error=str(error))
-            return refuse(envelope, refusal_of(error))
-        measures.append.observe(time.perf_counter() - begun)
-        note(envelope, mail)
-        return replies.accepted(mail.mail_id)
+            return _refused(envelope, error)
+        return _taken(envelope, mail, begun)
     finally:
-        if intake.spooled:
-            await intake.discard()
+        await intake.discard()
+
+
+def _mail_of(desk: Desk, envelope: Envelope, core: ServerConnection, summary: Summary) -> Accepted:
+    now = desk.clock.now()
+    return describe(
+        summary,
+        mail_id=envelope.mail_id,
+        at=int(now * 1000),
+        reverse_path=str(envelope.reverse_path) if envelope.reverse_path is not None else "",
+        obligations=envelope.obligations,
+        trace=trace_of(desk, envelope, core, now),
+        submitter=envelope.submitter,
+        origin=envelope.profile,
+        smtputf8=envelope.smtputf8,
+    )
+
+
+def _settle(envelope: Envelope, mail: Accepted, begun: float, done: asyncio.Future[BodyRef]) -> Reply:
+    """What the journal's answer means to the client."""
+    try:
+        done.result()
+    except JournalError as error:
+        return _refused(envelope, error)
+    return _taken(envelope, mail, begun)
+
+
+def _taken(envelope: Envelope, mail: Accepted, begun: float) -> Reply:
+    measures.append.observe(time.perf_counter() - begun)
+    note(envelope, mail)
+    return replies.accepted(mail.mail_id)
+
+
+def _refused(envelope: Envelope, error: JournalError) -> Reply:
+    log.warning("journal refused", mail_id=envelope.mail_id, error=str(error))
+    return refuse(envelope, refusal_of(error))
 
 
 def note(envelope: Envelope, mail: Accepted) -> None:

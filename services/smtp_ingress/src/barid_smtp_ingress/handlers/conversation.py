@@ -37,6 +37,7 @@ from ..policy.addresses import key_of
 from ..policy.networks import network_of, within
 from ..policy.recipients import Owed, judge
 from ..policy.senders import owns
+from ..ports import Later
 from . import measures
 from .acceptance import Envelope, accept, refuse, submission_edit
 from .accounts import Submitter
@@ -108,7 +109,7 @@ class SmtpConversation:
     def received(self) -> int:
         return self._intake.received if self._intake is not None else 0
 
-    def answer(self, question: Decision) -> Answer | Awaitable[Answer]:
+    def answer(self, question: Decision) -> Answer | Later | Awaitable[Answer]:
         method = self._ANSWERS.get(question.__class__)
         return None if method is None else method(self, question)
 
@@ -255,7 +256,7 @@ class SmtpConversation:
         self._intake = Intake(self._desk.journal, edit)
         return None
 
-    def _end(self, _: DataEnd) -> Awaitable[Answer]:
+    def _end(self, _: DataEnd) -> Answer | Later | Awaitable[Answer]:
         assert self._intake is not None
         intake, self._intake = self._intake, None
         return accept(self._desk, self._envelope(), self._core, intake, self._own)
@@ -280,7 +281,9 @@ class SmtpConversation:
         refuse(self._envelope(), notice.reply)
         await self.discard()
 
-    _ANSWERS: ClassVar[dict[type[Decision], Callable[["SmtpConversation", Any], Answer | Awaitable[Answer]]]] = {
+    _ANSWERS: ClassVar[
+        dict[type[Decision], Callable[["SmtpConversation", Any], Answer | Later | Awaitable[Answer]]]
+    ] = {
         ConnectedEvent: _connected,
         Authenticate: _authenticate,
         MailFrom: _mail,

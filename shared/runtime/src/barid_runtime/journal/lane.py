@@ -77,19 +77,29 @@ class Lane:
         self._rotate = False
         self._closing = False
         self._thread = WorkerThread(f"journal-{name}")
-        self._loop = asyncio.get_running_loop()
-        self._task = self._loop.create_task(self._work(), name=f"journal-{name}")
+        self.loop = asyncio.get_running_loop()
+        self._task = self.loop.create_task(self._work(), name=f"journal-{name}")
+
+    def submit(self, waiting: Waiting) -> asyncio.Future[BodyRef]:
+        """Done when the record is durable, or refused."""
+        if self._queued >= MAX_QUEUED:
+            return self.loop.create_task(self.append(waiting))
+        self._enter(waiting)
+        return waiting.durable
 
     async def append(self, waiting: Waiting) -> BodyRef:
         while self._queued >= MAX_QUEUED:
             self._room.clear()
             await self._room.wait()
+        self._enter(waiting)
+        return await waiting.durable
+
+    def _enter(self, waiting: Waiting) -> None:
         if self._closing:
             raise JournalFailed("the journal is closed")
         self._queue.append(waiting)
         self._queued += waiting.extent
         self._kick()
-        return await waiting.durable
 
     def rotate(self) -> None:
         """Seal the pack, if it has content, before the next batch."""
@@ -120,7 +130,7 @@ class Lane:
             elif self._closing:
                 break
             elif not self._rotate:
-                self._wake = self._loop.create_future()
+                self._wake = self.loop.create_future()
                 await self._wake
         if self._pack is not None:
             await self._retire()
@@ -245,7 +255,7 @@ class Lane:
         step = min(self._write_ahead, self._pack_size - start)
         if step > 0:
             self._zeroing_from = start
-            self._zeroing = self._loop.run_in_executor(self._executor, self._device.zero, pack.fd, start, step)
+            self._zeroing = self.loop.run_in_executor(self._executor, self._device.zero, pack.fd, start, step)
             self._zeroing.add_done_callback(lambda done: self._zeroed(pack, start + step, done))
 
     def _zeroed(self, pack: Pack, end: int, done: "asyncio.Future[None]") -> None:
@@ -260,7 +270,7 @@ class Lane:
         assert pack is not None
         if self._zeroing is not None:
             await asyncio.wait([self._zeroing])
-        sealing = self._loop.run_in_executor(self._executor, seal, self._device, pack)
+        sealing = self.loop.run_in_executor(self._executor, seal, self._device, pack)
         self._sealing.add(sealing)
         sealing.add_done_callback(self._sealed)
 

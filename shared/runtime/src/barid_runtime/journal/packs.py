@@ -97,6 +97,36 @@ class PackJournal:
 
     async def append(self, mail: Accepted, body: bytes | Spool) -> BodyRef:
         """See JournalWriter. 30–40 µs of CPU for 4 KB with 20 to 100 at a time, the sync included; 200 alone."""
+        if isinstance(body, bytes):
+            return await self.submit(mail, body)
+        if not isinstance(body, SpoolFile):
+            raise TypeError("the spool is another journal's")
+        _, head, accounts, remotes = self._prepare(mail)
+        return await self._append_spool(mail, body, head, accounts, remotes)
+
+    def submit(self, mail: Accepted, body: bytes) -> asyncio.Future[BodyRef]:
+        """See JournalWriter."""
+        small, head, accounts, remotes = self._prepare(mail)
+        size = len(body)
+        if mail.size != size:
+            raise ValueError(f"the mail's size is {mail.size}, its body's {size}")
+        return small.submit(
+            Waiting(
+                mail.mail_id,
+                0,
+                head,
+                record.checksums(body),
+                record.digest(body),
+                body,
+                size,
+                accounts,
+                remotes,
+                small.loop.create_future(),
+            )
+        )
+
+    def _prepare(self, mail: Accepted) -> tuple[Lane, bytes, tuple[int, ...], tuple[int, ...]]:
+        """The lane of small bodies, the record's head, the numbers of its obligations. Raises JournalError."""
         self._check_room()
         small = self._small or self._open()
         if len(mail.mail_id) != _MAIL_ID or not mail.mail_id.isascii():
@@ -111,25 +141,7 @@ class PackJournal:
             remotes = tuple([o.n for o in mail.obligations if o.kind == "remote"])
         else:
             accounts = remotes = ()
-        if isinstance(body, bytes):
-            if mail.size != len(body):
-                raise ValueError(f"the mail's size is {mail.size}, its body's {len(body)}")
-            waiting = Waiting(
-                mail.mail_id,
-                0,
-                head,
-                record.checksums(body),
-                record.digest(body),
-                body,
-                len(body),
-                accounts,
-                remotes,
-                asyncio.get_running_loop().create_future(),
-            )
-            return await small.append(waiting)
-        if not isinstance(body, SpoolFile):
-            raise TypeError("the spool is another journal's")
-        return await self._append_spool(mail, body, head, accounts, remotes)
+        return small, head, accounts, remotes
 
     async def _append_spool(
         self, mail: Accepted, spool: SpoolFile, head: bytes, accounts: tuple[int, ...], remotes: tuple[int, ...]

@@ -7,6 +7,7 @@ JournalError              the root
 └── BodyCorrupt           checksums do not match: this body is lost, its neighbours are not
 """
 
+import asyncio
 from collections.abc import AsyncIterator
 from typing import Protocol
 
@@ -63,6 +64,10 @@ class JournalWriter(Protocol):
 
         Many appends share one sync. What has obligations is published after that, by the publisher.
         """
+
+    def submit(self, mail: Accepted, body: bytes) -> asyncio.Future[BodyRef]:
+        """The same for a body in memory and for who has a callback rather than a task: nothing runs per append, and
+        all futures of a sync are done in one turn of the loop. Raises what is known at once, as JournalFull."""
 
     def spool(self) -> Spool:
         """Room for a body above SPOOL_ABOVE."""
