@@ -1,6 +1,9 @@
 """The mailstore, the directory and the bus come and go under sessions that live on."""
 
 import asyncio
+from typing import NoReturn
+
+from barid_runtime.bus.port import DeadlineExceeded
 
 from .house import PASSWORD, House, letter
 
@@ -105,3 +108,27 @@ async def test_draining_says_goodbye_at_command_boundaries(house: House) -> None
     assert (await busy.line()).startswith(b"* BYE [UNAVAILABLE]")
     await draining
     assert house.server.checks() == {"mss": "not started"}
+
+
+async def test_a_write_that_was_done_is_not_denied_because_the_mailstore_went_away_then(house: House) -> None:
+    client = await house.imap(mailbox="INBOX")
+    for number in range(3):
+        await client.append(letter(f"m{number}"))
+    assert house.server is not None
+    assert house.server._desk is not None
+    view = house.server._desk.shelf.find(house.accounts["bob"], "INBOX")
+    assert view is not None
+    hear, view.hear = view.hear, lambda change: None  # type: ignore[method-assign]
+    ask = view._ask
+
+    async def broken(*arguments: int) -> NoReturn:
+        raise DeadlineExceeded("the mailstore is gone")
+
+    view._ask = broken  # type: ignore[method-assign]
+    assert await client.ok("STORE 1 +FLAGS (\\Deleted)") == [b"* 1 FETCH (FLAGS (\\Deleted \\Recent))"]
+    lines, end = await client.ask("EXPUNGE")
+    assert (lines, end) == ([], b"OK Expunged")
+    view._ask = ask  # type: ignore[method-assign]
+    view.hear = hear  # type: ignore[method-assign]
+    await client.idle()
+    assert await client.line() == b"* 1 EXPUNGE"

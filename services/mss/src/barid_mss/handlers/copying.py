@@ -42,13 +42,14 @@ async def _copy(session: "ImapSession", selection: Selection, command: Copy | Mo
         if failure.code == "not_found":
             return _NO_TARGET
         raise
-    await session.desk.shelf.settle(session.desk.shelf.find(view.account, command.mailbox))
+    shelf = session.desk.shelf
+    await shelf.catch_up(shelf.find(view.account, command.mailbox))
     code = _copyuid(reply)
     if move:
         # COPYUID goes before the EXPUNGEs: after them a client no longer knows what was copied (RFC 6851 §4.3).
         if code:
             session.write(responses.untagged_ok("Moved", code))
-        await view.reach(reply.modseq)
+        await shelf.catch_up(view, reply.modseq)
         code = b""
     if not command.uid and len(uid_column(reply.source)) < len(uids):
         return EXPUNGE_ISSUED

@@ -23,5 +23,5 @@ async def expunge(session: "ImapSession", command: Expunge) -> Completion:
             return ok("Nothing to expunge")
     request = ExpungeRequest(account=view.account, mailbox=view.id, uids=uids)
     reply = await call(session.desk.bus, EXPUNGE, request, timeout=WRITE_DEADLINE)
-    await view.reach(reply.modseq)
+    await session.desk.shelf.catch_up(view, reply.modseq)
     return ok("Expunged")

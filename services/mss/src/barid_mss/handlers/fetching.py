@@ -23,7 +23,6 @@ from barid_runtime.journal.port import JournalError
 from barid_runtime.logging import get_logger
 
 from ..views.summaries import Card
-from ..views.view import MailboxGone
 from .problems import EXPUNGE_ISSUED
 from .sections import NoSuchPart, Range, needs_bytes, section_of
 from .selection import Selection
@@ -187,7 +186,7 @@ class _Fetching:
             uids = [selected.uids[index] for index in unseen]
             try:
                 await store_flags(self._session, self._selection, uids, "add", ["\\Seen"])
-            except (BusError, MailboxGone) as error:
+            except BusError as error:
                 log.warning("not marked as seen", account=self._selection.view.account, error=repr(error))
         return frozenset(unseen)
 

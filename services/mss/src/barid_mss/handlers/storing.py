@@ -49,7 +49,7 @@ async def store_flags(
     flags: list[str],
     unchanged_since: int | None = None,
 ) -> StoreReply:
-    """One STORE; the view has what it changed when this returns."""
+    """One STORE; the view has what it changed when this returns, unless the mailstore went away at once."""
     view = selection.view
     reply = await call(
         session.desk.bus,
@@ -65,7 +65,7 @@ async def store_flags(
         timeout=WRITE_DEADLINE,
     )
     view.flags.learn(reply.keywords)
-    await view.reach(reply.modseq)
+    await session.desk.shelf.catch_up(view, reply.modseq)
     return reply
 
 

@@ -126,6 +126,5 @@ class Upload:
 
     async def _show(self, reply: AppendReply) -> None:
         """Who has the target selected, here, sees the message before the tagged OK."""
-        view = self._desk.shelf.find(self._account, reply.mailbox_id)
-        if view is not None and view.modseq < reply.modseq:
-            await self._desk.shelf.settle(view)
+        shelf = self._desk.shelf
+        await shelf.catch_up(shelf.find(self._account, reply.mailbox_id), reply.modseq)

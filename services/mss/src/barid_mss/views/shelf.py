@@ -133,13 +133,21 @@ class Shelf:
         else:
             await view.refresh()
 
-    async def settle(self, view: MailboxView | None) -> None:
-        """After a write whose MODSEQ its reply doesn't tell: the same, failing quietly, since the write was done."""
-        if view is not None:
-            try:
+    async def catch_up(self, view: MailboxView | None, modseq: int | None = None) -> None:
+        """After a write that was done, of which the view should know before the client does. modseq: its own, if its
+        reply tells it. Fails quietly: the write stands, and the view goes on trying."""
+        if view is None:
+            return
+        try:
+            if modseq is None:
                 await self.check(view)
-            except (BusError, MailboxGone) as error:
-                log.info("view lags", account=view.account, mailbox=view.id, error=repr(error))
+            else:
+                await view.reach(modseq)
+        except BusError as error:
+            log.info("view lags", account=view.account, mailbox=view.id, error=repr(error))
+            view.refresh_later()
+        except MailboxGone:
+            pass
 
     def find(self, account_id: str, mailbox: int | str) -> MailboxView | None:
         """A view that somebody watches, by id or name."""
