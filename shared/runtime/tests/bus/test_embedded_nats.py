@@ -40,6 +40,44 @@ async def test_it_starts_quickly_and_keeps_its_port(tmp_path: Path) -> None:
     await server.stop()
 
 
+async def test_its_store_outlives_a_stop_and_its_own_crash_but_not_its_owners(tmp_path: Path) -> None:
+    """After a loss of power, consumers may believe to have had what the stream will call new."""
+    stream = Stream("WORK", ("work.>",))
+
+    async def waiting(server: EmbeddedNats) -> int:
+        bus = await connect(server.url)
+        await bus.ensure_stream(stream)
+        consumer = await bus.consumer("WORK", durable="worker", subject="work.a")
+        count = await consumer.pending()
+        await bus.close()
+        return count
+
+    owner = EmbeddedNats(tmp_path)
+    await owner.start()
+    bus = await connect(owner.url)
+    await bus.ensure_stream(stream)
+    await bus.publish_durable("work.a", b"one", message_id="1")
+    await bus.close()
+    await owner.stop()
+    await owner.start()
+    assert await waiting(owner) == 1
+    await owner.kill()
+    await owner.start()
+    assert await waiting(owner) == 1
+    await owner.stop()
+
+    next_owner = EmbeddedNats(tmp_path)
+    await next_owner.start()
+    assert await waiting(next_owner) == 1
+    await next_owner.kill()
+    await next_owner.stop()
+
+    heir = EmbeddedNats(tmp_path)
+    await heir.start()
+    assert await waiting(heir) == 0
+    await heir.stop()
+
+
 async def test_two_servers_never_share_a_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(embedded, "LOCK_SECONDS", 0.1)
     server = EmbeddedNats(tmp_path)

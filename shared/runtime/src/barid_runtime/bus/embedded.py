@@ -1,7 +1,11 @@
 """The embedded bus: a real nats-server as a child process, on loopback, with its JetStream store under the data folder.
 
 What a crash leaves: of us, a server that ends itself (`die_with_parent`) or is found holding the lock by the next
-start; of the server, a store that it reads again. Nothing on the bus is the only copy of anything.
+start; of the server, a store that it reads again when we start it again.
+
+A store that was not closed in order before our own start is thrown away: after a loss of power its streams may be
+behind what its consumers believe to have had (it doesn't sync), and then new messages are never delivered. Nothing on
+the bus is the only copy of anything: publishers go on from the journal, the reconciler gives what is owed again.
 """
 
 import asyncio
@@ -57,6 +61,10 @@ def find_program() -> str:
     return found
 
 
+IN_ORDER = "closed-in-order"
+"""Stands beside the store while it is whole on disk: written after its end, removed before its start."""
+
+
 class EmbeddedNats:
     """Starts and stops the server. `start` after a crash or a stop starts it again on the same port.
 
@@ -79,6 +87,7 @@ class EmbeddedNats:
         self._process: asyncio.subprocess.Process | None = None
         self._lock: int | None = None
         self._log_seen = 0
+        self._ran = False
         self.port = port
 
     @property
@@ -99,6 +108,7 @@ class EmbeddedNats:
         self._data.mkdir(parents=True, exist_ok=True)
         if self._lock is None:
             self._lock = await self._take_lock()
+        await asyncio.to_thread(self._open_store)
         config = self._data / "nats.conf"
         _write_private(config, self._config())
         for old in self._data.glob("nats-server_*.ports"):
@@ -175,6 +185,7 @@ class EmbeddedNats:
             try:
                 async with asyncio.timeout(STOP_SECONDS):
                     await process.wait()
+                await asyncio.to_thread(self._close_store)
             except TimeoutError:
                 await self.kill()
         self._process = None
@@ -212,6 +223,24 @@ class EmbeddedNats:
         except OSError:
             return 0
 
+    def _open_store(self) -> None:
+        store = self._data / "jetstream"
+        mark = self._data / IN_ORDER
+        if not self._ran and store.exists() and not mark.exists():
+            shutil.rmtree(store)
+        mark.unlink(missing_ok=True)
+        _sync(self._data)
+        self._ran = True
+
+    def _close_store(self) -> None:
+        """The mark must not reach the disk before what it vouches for."""
+        for path in (self._data / "jetstream").rglob("*"):
+            _sync(path)
+        mark = self._data / IN_ORDER
+        mark.touch()
+        _sync(mark)
+        _sync(self._data)
+
     def _log_tail(self) -> str:
         try:
             return " | ".join((self._data / "nats.log").read_text(errors="replace").splitlines()[-3:])
@@ -244,6 +273,15 @@ class EmbeddedNats:
                 )
             lines.append("]}")
         return "\n".join(lines) + "\n"
+
+
+def _sync(path: Path) -> None:
+    """A file's content, or a folder's names."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 def _permissions(user: str, allowed: Permissions) -> str:
