@@ -6,7 +6,6 @@ bus last, the lock.
 """
 
 import asyncio
-import contextlib
 import gc
 import importlib
 import os
@@ -194,11 +193,16 @@ class _System:
             if loop.time() - since > STABLE_SECONDS:
                 pause = BUS_PAUSE_FIRST
             log.warning("the bus ended; starting it again", code=code, pause=pause)
-            await asyncio.sleep(pause)
-            pause, since = min(pause * 2, BUS_PAUSE_MOST), loop.time()
-            with contextlib.suppress(BusError):
-                await self._bus.start()
-                self._tell()
+            while True:
+                await asyncio.sleep(pause)
+                pause, since = min(pause * 2, BUS_PAUSE_MOST), loop.time()
+                try:
+                    await self._bus.start()
+                except BusError as error:
+                    log.warning("the bus does not start", reason=str(error), pause=pause)
+                else:
+                    break
+            self._tell()
 
     async def _keep_bus_storing(self) -> None:
         """After a full disk the bus needs a new start. Nothing on it is the only copy, so that costs a moment."""

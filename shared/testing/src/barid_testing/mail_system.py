@@ -338,9 +338,7 @@ class MailSystem:
         mail: a Message, a mail id or a Message-ID.
         """
         name = mail.mail_id if isinstance(mail, Message) else mail
-        found = (
-            self.api.get("/v1/trace", message_id=name) if "@" in name else self.api.get("/v1/trace", mail_id=name)
-        )
+        found = self.api.get("/v1/trace", message_id=name) if "@" in name else self.api.get("/v1/trace", mail_id=name)
         return list(found["steps"])
 
     def _message(self, found: dict[str, Any]) -> Message:
