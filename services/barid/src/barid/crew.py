@@ -4,14 +4,16 @@ import asyncio
 import os
 from collections.abc import Callable, Mapping, Sequence
 from itertools import groupby
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
-from barid_runtime.health import HealthServer
 from barid_runtime.logging import get_logger
-from barid_runtime.run import Runner
 from barid_runtime.service import Service
 
 from .roster import SERVICES
+
+if TYPE_CHECKING:
+    from barid_runtime.health import HealthServer
+    from barid_runtime.run import Runner
 
 log = get_logger("barid.crew")
 
@@ -61,19 +63,22 @@ class LocalCrew:
         self._health_port = health_port
         self._drain_seconds = drain_seconds
         self._services: dict[str, Service] = {}
-        self._runner = Runner([])
         self._health: HealthServer | None = None
         self._watch: asyncio.Task[None] | None = None
         self.failed: asyncio.Future[str] = asyncio.get_running_loop().create_future()
 
     async def start(self, settings: Mapping[str, dict[str, Any]]) -> dict[str, int]:
+        # Here: the supervisor of other processes needs neither.
+        from barid_runtime.health import HealthServer
+        from barid_runtime.run import Runner
+
         self._services = {name: self._build(name, given) for name, given in settings.items()}
-        self._runner = runner = Runner(list(self._services.values()))
+        runner = Runner(list(self._services.values()))
         asyncio.get_running_loop().set_exception_handler(runner.on_exception)
         self._health = HealthServer(runner.services, port=self._health_port)
         self._health.started = runner.started
         await self._health.start()
-        self._watch = asyncio.create_task(self._watch_fatal())
+        self._watch = asyncio.create_task(self._watch_fatal(runner))
         await runner.start()
         await self._until_ready()
         return {name: port for each in runner.ports().values() for name, port in each.items()}
@@ -95,9 +100,9 @@ class LocalCrew:
             if word != "ok"
         ]
 
-    async def _watch_fatal(self) -> None:
+    async def _watch_fatal(self, runner: "Runner") -> None:
         """A background task of a service died in a way that it can't go on from."""
-        await self._runner.wait()
+        await runner.wait()
         if not self.failed.done():
             self.failed.set_result("a service ended; the log says why")
 
@@ -110,6 +115,8 @@ class LocalCrew:
     async def stop(self) -> None:
         if self._health is not None:
             self._health.draining = True
+        from barid_runtime.run import Runner
+
         loop = asyncio.get_running_loop()
         until = loop.time() + self._drain_seconds
         for stage in in_order_of_leaving(list(self._services)):

@@ -18,7 +18,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from barid_runtime.logging import get_logger
-from barid_runtime.settings import EXIT_SETTINGS
 
 from .crew import CHECK_SECONDS, READY_SECONDS, CrewError, in_order_of_leaving
 from .roster import SERVICES
@@ -241,6 +240,8 @@ class Supervisor:
         if self._stopping:
             return
         words = f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
+        from barid_runtime.settings import EXIT_SETTINGS
+
         if code == EXIT_SETTINGS:
             self._fail(f"{group.name}: wrong settings")
             return

@@ -103,8 +103,12 @@ class EmbeddedNats:
 
     async def start(self) -> None:
         """Returns when it takes connections. Raises BusUnavailable with the last lines of its log."""
-        if self.pid is not None:
-            return
+        if self.pid is None:
+            await self.launch()
+            await self.ready()
+
+    async def launch(self) -> None:
+        """The first half of `start`, for who has something else to do meanwhile."""
         self._data.mkdir(parents=True, exist_ok=True)
         if self._lock is None:
             self._lock = await self._take_lock()
@@ -128,6 +132,10 @@ class EmbeddedNats:
             start_new_session=True,
             preexec_fn=die_with_parent() if self._die_with_parent else None,
         )
+
+    async def ready(self) -> None:
+        """The second half of `start`."""
+        assert self._process is not None
         try:
             async with asyncio.timeout(START_SECONDS):
                 await self._ready(self._process)
