@@ -1,10 +1,14 @@
 """Logs: one line an event, no secrets, nothing from outside that could move a terminal's cursor."""
 
+import asyncio
 import io
 import json
 import logging as standard
+import subprocess
+import sys
 import warnings
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -97,3 +101,88 @@ def test_a_closed_standard_error_stops_nobody(configured: Callable[..., io.Strin
     stream = configured()
     stream.close()
     logging.get_logger("x").error("unheard")
+
+
+class Writes(io.StringIO):
+    """A stream that counts."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.sizes: list[int] = []
+
+    def write(self, text: str) -> int:
+        self.sizes.append(len(text))
+        return super().write(text)
+
+
+async def test_lines_of_one_turn_are_written_together(configured: Callable[..., io.StringIO]) -> None:
+    configured()
+    stream = Writes()
+    logging.configure(stream=stream)
+    log = logging.get_logger("smtp")
+    for n in range(5):
+        log.info("accepted", n=n)
+    assert not stream.sizes
+    await asyncio.sleep(0)
+    assert len(stream.sizes) == 1
+    assert [json.loads(line)["n"] for line in stream.getvalue().splitlines()] == list(range(5))
+
+
+async def test_no_write_of_several_lines_is_longer_than_a_pipe_takes_as_one(
+    configured: Callable[..., io.StringIO],
+) -> None:
+    configured()
+    stream = Writes()
+    logging.configure(stream=stream)
+    for n in range(100):
+        logging.get_logger("smtp").info("accepted", n=n, of="x" * (n * 7))
+    await asyncio.sleep(0)
+    assert max(stream.sizes) <= logging.WRITE_MOST
+    assert len(stream.sizes) < 30
+    assert [json.loads(line)["n"] for line in stream.getvalue().splitlines()] == list(range(100))
+
+
+async def test_a_warning_waits_for_nobody_and_overtakes_nobody(configured: Callable[..., io.StringIO]) -> None:
+    stream = configured()
+    logging.get_logger("smtp").info("first")
+    logging.get_logger("smtp").warning("second")
+    assert [json.loads(line)["event"] for line in stream.getvalue().splitlines()] == ["first", "second"]
+
+
+def test_lines_that_a_loop_left_behind_are_not_lost(configured: Callable[..., io.StringIO]) -> None:
+    stream = configured()
+    log = logging.get_logger("smtp")
+
+    async def last_words() -> None:
+        log.info("first")
+
+    asyncio.run(last_words())
+    asyncio.run(last_words())
+    log.info("last")
+    assert [json.loads(line)["event"] for line in stream.getvalue().splitlines()] == ["first", "first", "last"]
+
+
+def test_the_lines_of_the_last_turn_are_written_when_a_process_ends() -> None:
+    program = (
+        "import asyncio\nfrom barid_runtime import logging\nlogging.configure()\n"
+        "async def main():\n    logging.get_logger('x').info('bye')\n    raise SystemExit(3)\nasyncio.run(main())"
+    )
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert ended.returncode == 3
+    assert json.loads(ended.stderr)["event"] == "bye"
+
+
+def test_what_json_has_no_word_for_becomes_text(configured: Callable[..., io.StringIO]) -> None:
+    stream = configured()
+    logging.get_logger("x").info("odd", path=Path("/a"), ratio=0.5, many=[1, "2"], none=None, torn="\udc80")
+    line = json.loads(stream.getvalue())
+    assert (line["path"], line["ratio"], line["many"], line["none"], line["torn"]) == (
+        "/a", 0.5, [1, "2"], None, "\udc80",
+    )  # fmt: skip
+
+
+def test_words_are_put_into_their_places(configured: Callable[..., io.StringIO]) -> None:
+    stream = configured()
+    logging.get_logger("x").info("%d of %d", 1, 2, n=3)
+    line = json.loads(stream.getvalue())
+    assert (line["event"], line["n"]) == ("1 of 2", 3)
