@@ -4,6 +4,7 @@ it shrugged it off."""
 import json
 import os
 import secrets
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -16,6 +17,8 @@ MAX_SIZE = 8 * 1024 * 1024
 
 GROWTH = 40 * 1024 * 1024
 """Bytes that a process may have grown by one test. Hostile input is small; none of it may be kept."""
+
+LOG_WITHIN = 2.0
 
 
 @pytest.fixture(scope="session")
@@ -45,10 +48,19 @@ class LogLines:
     def all(self) -> list[dict[str, Any]]:
         with self._file.open("rb") as file:
             file.seek(self._start)
-            return [json.loads(line) for line in file.read().splitlines() if line.startswith(b"{")]
+            return [json.loads(line) for line in file.read().split(b"\n")[:-1] if line.startswith(b"{")]
 
     def of(self, event: str) -> list[dict[str, Any]]:
-        return [line for line in self.all() if line["event"] == event]
+        """Waits for a moment: a reply may be read before its line is in the file."""
+        until = time.monotonic() + LOG_WITHIN
+        seen = -1
+        while time.monotonic() < until:
+            found = [line for line in self.all() if line["event"] == event]
+            if found and len(found) == seen:
+                return found
+            seen = len(found)
+            time.sleep(0.03)
+        return []
 
 
 @pytest.fixture
