@@ -3,6 +3,9 @@
 Order of things: the folder's lock, then at the same time the fork server's imports, the bus and the certificate; then
 the services, all at once; then the first accounts; then the ready file. To the end: services in order of leaving, the
 bus last, the lock.
+
+What takes long to import (the bus, the contracts, settings) is imported where it is needed, while the fork server does
+the same on another core.
 """
 
 import asyncio
@@ -16,27 +19,24 @@ import socket
 import sys
 import time
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import uvloop
 
 from barid_runtime import logging
-from barid_runtime.bus.embedded import EmbeddedNats
-from barid_runtime.bus.nats import connect
 from barid_runtime.bus.port import BusError
 from barid_runtime.logging import get_logger
-from barid_runtime.settings import SettingsError
-from barid_runtime.tls import ensure_self_signed
 
-from .building import build
 from .crew import Crew, CrewError, LocalCrew
 from .folder import DataFolder, FolderError, write_private
 from .forkserver import few_arenas
 from .plan import PlanError, UpOptions, groups, health_port, listening_ports, service_settings
-from .provision import provision
 from .roster import BUS, SERVICES, module_of
 from .supervisor import Supervisor
 from .welcome import welcome
+
+if TYPE_CHECKING:
+    from barid_runtime.bus.embedded import EmbeddedNats
 
 log = get_logger("barid.up")
 
@@ -83,7 +83,7 @@ class _System:
         self._lock = lock
         self._services = list(SERVICES)
         self._passwords = {name: secrets.token_urlsafe(24) for name in [*self._services, OPERATOR]}
-        self._bus = EmbeddedNats(folder.path / "nats", users=self._passwords)
+        self._bus: EmbeddedNats | None = None
         self._crew: Crew | None = None
         self._stop = asyncio.Event()
         self._accounts: list[dict[str, str]] = []
@@ -103,7 +103,7 @@ class _System:
             if starting.done():
                 starting.result()
                 code = await self._until_end(stopping)
-        except* (CrewError, BusError, SettingsError, OSError) as group:
+        except* _faults() as group:
             for error in group.exceptions:
                 _complain(error)
             code = EXIT_FAILED
@@ -135,34 +135,55 @@ class _System:
         if self._options.ready_file is not None:
             # One of an earlier run says nothing about this one.
             self._options.ready_file.unlink(missing_ok=True)
-        self._crew = crew = await self._hire()
-        await self._bus.start()
-        self._tasks.append(asyncio.create_task(self._keep_bus()))
-        self._tasks.append(asyncio.create_task(self._keep_bus_storing()))
+        local = self._options.processes == 1
+        if not local:
+            self._crew = await self._supervise()
+        from barid_runtime.bus.embedded import EmbeddedNats
+        from barid_runtime.tls import ensure_self_signed
+
+        self._bus = bus_server = EmbeddedNats(self._folder.path / "nats", users=self._passwords)
+        await bus_server.launch()
+        if local:
+            self._crew = self._hire()
+        crew = self._crew
+        assert crew is not None
         names = (self._options.hostname or socket.gethostname(), "localhost", "127.0.0.1")
         # Before the services, which would each make one.
         ensure_self_signed(self._folder.path / "tls", names, time.time())
-        self._ports = await crew.start(self._settings())
-        bus = await connect(self._bus.url, user=OPERATOR, password=self._passwords[OPERATOR], name="barid")
+        await bus_server.ready()
+        self._tasks.append(asyncio.create_task(self._keep_bus(bus_server)))
+        self._tasks.append(asyncio.create_task(self._keep_bus_storing(bus_server)))
+        self._ports = await crew.start(self._settings(bus_server.url))
+        from barid_runtime.bus.nats import connect
+
+        from .provision import provision
+
+        bus = await connect(bus_server.url, user=OPERATOR, password=self._passwords[OPERATOR], name="barid")
         try:
             self._accounts = await provision(bus, self._folder, self._options.accounts, self._options.sieve)
         finally:
             await bus.close()
-        gc.collect()
-        gc.freeze()
-        gc.enable()
         self._tell()
         self._tasks.append(asyncio.create_task(self._keep_told()))
         sys.stdout.write(welcome(self._status(), self._folder.path))
         sys.stdout.flush()
         log.info("ready", seconds=round(time.perf_counter() - began, 3))
+        # Afterwards: nobody need wait for it.
+        gc.collect()
+        gc.freeze()
+        gc.enable()
 
-    async def _hire(self) -> Crew:
+    def _hire(self) -> Crew:
+        """While the bus comes up on another core."""
+        for service in self._services:
+            importlib.import_module(module_of(service))
+        from .building import build
+
         options = self._options
-        if options.processes == 1:
-            for service in self._services:
-                importlib.import_module(module_of(service))
-            return LocalCrew(build, health_port=health_port(options, 0), drain_seconds=options.drain_seconds)
+        return LocalCrew(build, health_port=health_port(options, 0), drain_seconds=options.drain_seconds)
+
+    async def _supervise(self) -> Crew:
+        options = self._options
         dealt = groups(self._services, options.processes)
         supervisor = Supervisor(
             dealt,
@@ -175,8 +196,7 @@ class _System:
         await supervisor.open()
         return supervisor
 
-    def _settings(self) -> Mapping[str, dict[str, Any]]:
-        url = self._bus.url
+    def _settings(self, url: str) -> Mapping[str, dict[str, Any]]:
         return {
             service: service_settings(service, self._options, url, self._passwords[service], self._api_key)
             for service in self._services
@@ -184,12 +204,12 @@ class _System:
 
     # --- while it runs
 
-    async def _keep_bus(self) -> None:
+    async def _keep_bus(self, bus: "EmbeddedNats") -> None:
         """Started again on the same port when it ends by itself; services wait for it meanwhile."""
         loop = asyncio.get_running_loop()
         pause, since = BUS_PAUSE_FIRST, loop.time()
         while True:
-            code = await self._bus.wait()
+            code = await bus.wait()
             if loop.time() - since > STABLE_SECONDS:
                 pause = BUS_PAUSE_FIRST
             log.warning("the bus ended; starting it again", code=code, pause=pause)
@@ -197,23 +217,23 @@ class _System:
                 await asyncio.sleep(pause)
                 pause, since = min(pause * 2, BUS_PAUSE_MOST), loop.time()
                 try:
-                    await self._bus.start()
+                    await bus.start()
                 except BusError as error:
                     log.warning("the bus does not start", reason=str(error), pause=pause)
                 else:
                     break
             self._tell()
 
-    async def _keep_bus_storing(self) -> None:
+    async def _keep_bus_storing(self, bus: "EmbeddedNats") -> None:
         """After a full disk the bus needs a new start. Nothing on it is the only copy, so that costs a moment."""
         failed = False
         while True:
             await asyncio.sleep(STORE_CHECK_SECONDS)
-            failed = self._bus.store_failed() or failed
+            failed = bus.store_failed() or failed
             if failed and shutil.disk_usage(self._folder.path).free > STORE_ROOM:
                 log.warning("the bus could not store; starting it again")
                 failed = False
-                self._bus.end()
+                bus.end()
 
     async def _keep_told(self) -> None:
         """The files name the present processes."""
@@ -232,6 +252,7 @@ class _System:
 
     def _status(self) -> dict[str, Any]:
         assert self._crew is not None
+        assert self._bus is not None
         host = "127.0.0.1" if self._options.host in ("0.0.0.0", "::") else self._options.host  # noqa: S104
         pids = {"barid": os.getpid(), BUS: self._bus.pid} | self._crew.pids()
         return {name: f"{host}:{port}" for name, port in self._ports.items()} | {
@@ -251,8 +272,16 @@ class _System:
         self._folder.forget_running()
         if self._crew is not None:
             await self._crew.stop()
-        await self._bus.stop()
+        if self._bus is not None:
+            await self._bus.stop()
         log.info("ended")
+
+
+def _faults() -> tuple[type[Exception], ...]:
+    """What a start may raise that the person who started us can do something about."""
+    from barid_runtime.settings import SettingsError
+
+    return (CrewError, BusError, SettingsError, OSError)
 
 
 def _ports_free(options: UpOptions) -> None:
