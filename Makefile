@@ -17,6 +17,7 @@ $(STAMP): requirements.lock $(wildcard shared/*/pyproject.toml services/*/pyproj
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements.lock
 	$(BIN)/uv pip install -q --python $(BIN)/python --no-deps --no-build-isolation $(PACKAGES:%=-e %)
+	$(BIN)/python -m compileall -q shared services # else the first start does it: half a second
 	@touch $@
 
 run: setup ## run the whole system on unprivileged ports with a demo domain; says how to try it
