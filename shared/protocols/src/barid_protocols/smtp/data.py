@@ -5,9 +5,11 @@ Invariants:
 - A chunk never ends inside a CR LF, so CR and LF can be counted chunk by chunk.
 - What ``Stuffer`` sends has CR LF line ends only, so no server can find an end of data that we did not mean.
 
-Price for 4 KB: finding the end and stuffed dots 3.7 µs, the three counts 8.7, NUL 0.5 (a regular expression for bare
-line ends alone: 88 µs).
+Price for 4 KB: finding the end and stuffed dots 3.7 µs, the kinds of line ends 2.4, NUL 0.3 (counting CR, LF and their
+pairs: 9 µs; a regular expression for bare line ends: 88).
 """
+
+from io import IncrementalNewlineDecoder
 
 _END = b"\r\n.\r\n"
 _CRLF = b"\r\n"
@@ -15,8 +17,10 @@ _CRLF = b"\r\n"
 
 def has_bare_line_end(data: bytes) -> bool:
     """Whether a CR or an LF stands alone. ``data`` must not begin or end inside a CR LF."""
-    pairs = data.count(_CRLF)
-    return data.count(b"\n") != pairs or data.count(b"\r") != pairs
+    # Of what the standard library has in C this alone tells line ends apart in one pass. Latin-1 keeps octets apart.
+    decoder = IncrementalNewlineDecoder(None, translate=False)
+    decoder.decode(data.decode("latin-1"), final=True)
+    return decoder.newlines is not None and decoder.newlines != "\r\n"
 
 
 def normalise_line_ends(data: bytes) -> bytes:
