@@ -51,3 +51,18 @@ async def test_status_of_all_that_it_may_be_asked(house: House) -> None:
     (line,) = await client.ok("STATUS INBOX (UIDVALIDITY HIGHESTMODSEQ APPENDLIMIT)")
     assert b"APPENDLIMIT 52428800" in line
     assert (await client.no("STATUS Nowhere (MESSAGES)")).startswith(b"NO [NONEXISTENT]")
+
+
+async def test_a_mailbox_is_full_of_keywords(house: House) -> None:
+    client = await house.imap()
+    await client.append(b"Subject: one\r\n\r\n")
+    await client.ok("SELECT INBOX")
+    for first in range(0, 55, 11):
+        names = " ".join(f"k{n}" for n in range(first, first + 11))
+        await client.ok(f"STORE 1 +FLAGS.SILENT ({names})")
+    assert (await client.no("STORE 1 +FLAGS (k55)")).startswith(b"NO [LIMIT]")
+    await client.ok("STORE 1 +FLAGS (K54)")
+    lines = await client.ok("EXAMINE INBOX") + await client.ok("SELECT INBOX")
+    (kept,) = [line for line in lines if b"PERMANENTFLAGS (\\" in line]
+    assert b"k54" in kept
+    assert b"\\*" not in kept

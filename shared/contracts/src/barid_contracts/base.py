@@ -55,7 +55,8 @@ class Empty(Message):
 class Problem(Message):
     """How an operation fails. It travels in place of the reply, marked by the header `Barid-Problem`.
 
-    code: one of `not_found`, `conflict`, `invalid`, `forbidden`, `over_quota`, `unavailable`, `internal`.
+    code: one of `not_found`, `conflict`, `invalid`, `forbidden`, `over_quota`, `limit`,
+    `unavailable`, `internal`.
     text: safe to show to whoever asked; the cause stays in the answering service's log.
     """
 

@@ -55,6 +55,7 @@ _BY_CODE = {
     "invalid": "invalid",
     "forbidden": "forbidden",
     "over_quota": "over-quota",
+    "limit": "conflict",
     "unavailable": "unavailable",
 }
 """Codes of problems on the bus (`barid_contracts.base.Problem`); others are `internal`."""

@@ -2,14 +2,12 @@
 
 from collections.abc import Iterable, Sequence
 
-from barid_protocols.imap.flags import ALL_SYSTEM, DELETED, SEEN, canonical_keyword
+from barid_protocols.imap.flags import ALL_SYSTEM, DELETED, MAX_KEYWORDS, SEEN, canonical_keyword
 
-__all__ = ["ALL_SYSTEM", "DELETED", "MAX_KEYWORDS", "SEEN", "mask_of", "translation"]
+__all__ = ["ALL_SYSTEM", "DELETED", "MAX_KEYWORDS", "SEEN", "has_room", "mask_of", "translation"]
 
 KEYWORD_SHIFT = 8
-
-MAX_KEYWORDS = 55
-"""Bits 8–62: SQLite's integers have 64 bits and a sign."""
+"""Bits 8–62 are MAX_KEYWORDS: SQLite's integers have 64 bits and a sign."""
 
 _SYSTEM = {"\\seen": 1, "\\answered": 2, "\\flagged": 4, "\\deleted": 8, "\\draft": 16}
 
@@ -41,6 +39,12 @@ def mask_of(flags: Iterable[str], keywords: Sequence[str], *, learn: bool) -> tu
             added.append(canonical_keyword(flag))
         mask |= 1 << (KEYWORD_SHIFT + position)
     return mask, added
+
+
+def has_room(flags: Iterable[str], keywords: Sequence[str]) -> bool:
+    """Whether all keywords of `flags` are known in the mailbox, or can be added."""
+    wanted = {flag.lower() for flag in flags if not flag.startswith("\\")}
+    return len(wanted.union(name.lower() for name in keywords)) <= MAX_KEYWORDS
 
 
 def translation(used: int, source: Sequence[str], target: Sequence[str]) -> tuple[list[tuple[int, int]], list[str]]:

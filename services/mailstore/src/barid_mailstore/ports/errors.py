@@ -4,7 +4,8 @@ Refused                   the root; `code` is one of the codes of `barid_contrac
 ├── NotFound              no such mailbox, message, script or held mail
 ├── Conflict              a name that is taken
 ├── Invalid               a name, a flag or a request that can't be
-└── OverQuota             the account has no room for a copy that its user asked for; deliveries are never refused
+├── OverQuota             the account has no room for a copy that its user asked for; deliveries are never refused
+└── TooMany               a limit of ours, as the keywords of a mailbox
 """
 
 
@@ -40,3 +41,9 @@ class OverQuota(Refused):
     """No room."""
 
     code = "over_quota"
+
+
+class TooMany(Refused):
+    """A limit is reached."""
+
+    code = "limit"

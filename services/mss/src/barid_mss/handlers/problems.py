@@ -16,6 +16,7 @@ _CODES = {
     "invalid": codes.CANNOT,
     "forbidden": codes.NOPERM,
     "over_quota": codes.OVERQUOTA,
+    "limit": codes.LIMIT,
     "unavailable": codes.UNAVAILABLE,
 }
 _TEXTS = {
@@ -24,6 +25,7 @@ _TEXTS = {
     "invalid": "That can't be done",
     "forbidden": "Not permitted",
     "over_quota": "Not enough room in the account",
+    "limit": "A limit of the server is reached",
     "unavailable": "Try again later",
 }
 

@@ -28,6 +28,9 @@ MAX_KEYWORDS_PER_COMMAND = 64
 
 MAX_KEYWORD_LENGTH = 64
 
+MAX_KEYWORDS = 55
+"""Of one mailbox: bits 8–62 of the integer that is stored. A full mailbox offers no ``\\*`` any more."""
+
 NO_KEYWORDS: frozenset[str] = frozenset()
 
 SYSTEM_FLAG_NAMES = {

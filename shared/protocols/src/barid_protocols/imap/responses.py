@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from barid_protocols.imap import codes, quoting, utf7
-from barid_protocols.imap.flags import ALL_SYSTEM, SYSTEM_FLAG_NAMES
+from barid_protocols.imap.flags import ALL_SYSTEM, MAX_KEYWORDS, SYSTEM_FLAG_NAMES
 from barid_protocols.imap.mailbox_names import SEPARATOR
 
 
@@ -225,7 +225,7 @@ def select_lines(
     ``highest_modseq`` None stands for a mailbox without mod-sequences: [NOMODSEQ].
     """
     names = sorted(keywords)
-    permanent = [] if read_only else [*_flag_names(names), rb"\*"]
+    permanent = [] if read_only else [*_flag_names(names), *([rb"\*"] if len(names) < MAX_KEYWORDS else [])]
     lines = [flags_line(names), exists(count), recent(recent_count)]
     if first_unseen is not None:
         lines.append(untagged_ok("First unseen message", codes.unseen(first_unseen)))

@@ -11,9 +11,9 @@ from barid_contracts.store import AppendReply, ExpungeReply, StoreReply
 from barid_runtime.database.port import Value
 
 from ...policy.columns import uid_column, wide_column
-from ...policy.flags import DELETED, SEEN, mask_of
+from ...policy.flags import DELETED, MAX_KEYWORDS, SEEN, has_room, mask_of
 from ...ports.commits import Commit, MailboxDelta
-from ...ports.errors import Invalid, OverQuota
+from ...ports.errors import Invalid, OverQuota, TooMany
 from ...ports.store import Mode
 from .bodies import INSERT_BODY, INSERT_MESSAGE, body_values
 from .index import Index
@@ -28,6 +28,12 @@ MOST_UID = 2**32 - 1
 
 MOST_ROWS = 200_000
 """Rows in one reply: 5 MB as columns in base64, under the bus's limit. Whoever asked for more asks for the view."""
+
+
+def refuse_keywords_beyond(mailbox: MailboxRow, flags: list[str]) -> None:
+    """A client must hear that its keyword was not kept; deliveries leave out what finds no room."""
+    if not has_room(flags, mailbox.keywords):
+        raise TooMany(f"A mailbox has room for {MAX_KEYWORDS} keywords")
 
 
 def where_uids(mailbox: int, uids: list[int] | None) -> tuple[str, list[Value]]:
@@ -146,6 +152,8 @@ class SqliteMessages:
         def work(unit: Unit) -> StoreReply:
             owner = unit.account(account)
             mailbox = unit.mailbox(owner, mailbox_id)
+            if mode != "remove":
+                refuse_keywords_beyond(mailbox, flags)
             mask, new = mask_of(flags, mailbox.keywords, learn=mode != "remove")
             modified = _store(unit, owner, mailbox, uids, mode, mask, new, unchanged_since)
             where, parameters = where_uids(mailbox.id, uids)
@@ -199,6 +207,7 @@ class SqliteMessages:
             mailbox = unit.mailbox_named(owner, name)
             size = len(mail.trace) + mail.size
             refuse_over_quota(owner, size)
+            refuse_keywords_beyond(mailbox, flags)
             body = unit.take_body()
             cursor.execute(INSERT_BODY, body_values(unit, body, mail))
             delta = unit.delta(owner, mailbox)
