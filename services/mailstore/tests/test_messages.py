@@ -47,7 +47,10 @@ async def test_flags_unchanged_since(desk: Desk) -> None:
 
 async def test_keywords_end_with_their_bits(desk: Desk) -> None:
     await fill(desk, 1)
-    reply = await desk.flag("bob", "INBOX", [1], "add", *[f"word{n}" for n in range(60)])
+    with pytest.raises(OperationFailed) as refused:
+        await desk.flag("bob", "INBOX", [1], "add", *[f"word{n}" for n in range(56)])
+    assert refused.value.code == "limit"
+    reply = await desk.flag("bob", "INBOX", [1], "add", *[f"word{n}" for n in range(55)])
     assert len(reply.keywords) == 55
     (flags,) = wide(reply.flags)
     assert flags == ((1 << 55) - 1) << 8
