@@ -2,10 +2,13 @@
 
 import time
 
+import pytest
+
 from barid_contracts import store
 from barid_mailstore.adapters.sqlite import copying, messages
 from barid_mailstore.handlers.service import Mailstore
 from barid_mailstore.settings import Settings
+from barid_runtime.bus.port import OperationFailed
 
 from .desk import NOW, Desk, filed, make_mail, new_mailstore, uids, wide
 
