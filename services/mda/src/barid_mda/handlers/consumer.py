@@ -14,8 +14,9 @@ from barid_runtime.logging import get_logger
 from .patience import Abandoned, Patience
 from .settling import Settling
 
-ACK_WAIT = 30.0
-"""Seconds after which the bus gives a message to somebody else, unless it hears from us."""
+ACK_WAIT = 5.0
+"""Seconds after which the bus gives a message to somebody else, unless it hears from us: so long a mail waits when a
+process was killed. Too short costs a settlement that is answered `repeated`, never a second copy."""
 
 HEARTBEAT = ACK_WAIT / 3
 """Seconds between heartbeats: one may be lost."""
