@@ -20,7 +20,8 @@ Rules:
 import re
 
 from barid_protocols.smtp import replies
-from barid_protocols.smtp.commands import HTTP_METHODS, LMTP, SETTLE, SMTP, auth, data
+from barid_protocols.smtp.commands import HTTP_METHODS, LMTP, SETTLE, SMTP, auth, data, rcpt
+from barid_protocols.smtp.commands.usual import USUAL, Usual
 from barid_protocols.smtp.errors import LocalError, Refusal
 from barid_protocols.smtp.events import (
     Answer,
@@ -32,6 +33,7 @@ from barid_protocols.smtp.events import (
     DataEnd,
     Decision,
     Event,
+    RcptTo,
     Refused,
     StartTls,
 )
@@ -227,7 +229,22 @@ class ServerConnection:
         if state is State.CONNECTED:
             self._question = Connected(early=len(self._inbox) > 0)
             return True
-        return self._read_line(state)
+        usual = USUAL.get(state)
+        if usual is None or self._skipped or not self._read_usual(usual):
+            return self._read_line(state)
+        return True
+
+    def _read_usual(self, usual: Usual) -> bool:
+        inbox = self._inbox
+        found = usual(self._session, inbox.buffer, inbox.position)
+        if found is None:
+            return False
+        question, end = found
+        inbox.seek(end)
+        self._question = question
+        if question.__class__ is RcptTo:
+            self._extend(rcpt.COMMAND, question)
+        return True
 
     def _read_line(self, state: State) -> bool:
         line = self._inbox.next_line()
