@@ -12,13 +12,34 @@ from barid_protocols.smtp import connection as door
 
 LONG = b"a" * 64
 LINES = [
-    b"MAIL FROM:<a@b.test>\r\n", b"MAIL FROM:<>\r\n", b"MAIL FROM:<a@b.test> SIZE=100\r\n", b"mail from:<a@b.test>\r\n",
-    b"MAIL FROM:<a@b.test> SIZE=100 BODY=8BITMIME\r\n", b"MAIL FROM:<a@b.test> SIZE=999999999\r\n", b"MAIL FROM:<a@b",
-    b"MAIL FROM:<" + LONG + b"a@b.test>\r\n", b"MAIL FROM:<a@b.test> BODY=X\r\n", b"MAIL FROM: <a@b.test>\r\n",
-    b"RCPT TO:<u@c.test>\r\n", b"RCPT TO:<u@c.test>\r\nRCPT TO:<v@c.test>\r\n", b"RCPT TO:<>\r\n",
-    b"RCPT TO:<u@c.test>\n", b"RCPT TO:<postmaster>\r\n", b"RCPT TO:<" + LONG + b"@" + b"b." * 96 + b"b>\r\n", b"DATA\r\n", b"DATA x\r\n",
-    b"DATA \r\n", b"text\r\n.\r\n", b"RSET\r\n", b"EHLO h\r\n", b"HELO h\r\n", b"LHLO h\r\n", b"X" * 600, b"\r\n", b".test>\r\n",
-]  # fmt: skip
+    b"MAIL FROM:<a@b.test>\r\n",
+    b"MAIL FROM:<>\r\n",
+    b"MAIL FROM:<a@b.test> SIZE=100\r\n",
+    b"mail from:<a@b.test>\r\n",
+    b"MAIL FROM:<a@b.test> SIZE=100 BODY=8BITMIME\r\n",
+    b"MAIL FROM:<a@b.test> SIZE=999999999\r\n",
+    b"MAIL FROM:<a@b",
+    b"MAIL FROM:<" + LONG + b"a@b.test>\r\n",
+    b"MAIL FROM:<a@b.test> BODY=X\r\n",
+    b"MAIL FROM: <a@b.test>\r\n",
+    b"RCPT TO:<u@c.test>\r\n",
+    b"RCPT TO:<u@c.test>\r\nRCPT TO:<v@c.test>\r\n",
+    b"RCPT TO:<>\r\n",
+    b"RCPT TO:<u@c.test>\n",
+    b"RCPT TO:<postmaster>\r\n",
+    b"RCPT TO:<" + LONG + b"@" + b"b." * 96 + b"b>\r\n",
+    b"DATA\r\n",
+    b"DATA x\r\n",
+    b"DATA \r\n",
+    b"text\r\n.\r\n",
+    b"RSET\r\n",
+    b"EHLO h\r\n",
+    b"HELO h\r\n",
+    b"LHLO h\r\n",
+    b"X" * 600,
+    b"\r\n",
+    b".test>\r\n",
+]
 
 OPTIONS = [
     replace(mx("mx.test", starttls=True), max_size=1000, max_recipients=3),
