@@ -39,14 +39,22 @@ class Summary:
     parts: Compact
     header_from: tuple[Address, ...]
     from_count: int
-    sender: tuple[Address, ...]
     subject: bytes | None
     message_id: bytes | None
-    date: bytes | None
     received_count: int
     header_is_8bit: bool
     body_is_8bit: bool
     has_nul: bool
+
+    # What few ask for is read when they do.
+
+    @property
+    def sender(self) -> tuple[Address, ...]:
+        return read_addresses(self.header, b"sender")[0]
+
+    @property
+    def date(self) -> bytes | None:
+        return self.header.get(b"date")
 
     @property
     def header_is_cut(self) -> bool:
@@ -55,7 +63,7 @@ class Summary:
 
     @property
     def sent(self) -> SentDate | None:
-        """``date``, understood; computed when asked for."""
+        """``date``, understood."""
         return parse_date(self.date)
 
 
@@ -69,10 +77,8 @@ def _summary(size: int, block: HeaderBlock, root: Part, *, header_8bit: bool, bo
         to_compact(root) if root.children else [],
         read_addresses(block, b"from")[0],
         block.count(b"from"),
-        read_addresses(block, b"sender")[0],
         block.get(b"subject"),
         block.get(b"message-id"),
-        block.get(b"date"),
         block.received_count,
         header_8bit,
         body_8bit,

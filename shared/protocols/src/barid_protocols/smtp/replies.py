@@ -9,6 +9,7 @@ from collections.abc import Iterable
 MAX_REPLY_LINE = 512
 """RFC 5321 §4.5.3.1.5, line end included. Longer text is folded into further lines."""
 
+_ZERO = ord("0")
 _ROOM = MAX_REPLY_LINE - len("250-5.7.123 \r\n")
 
 
@@ -23,7 +24,7 @@ class Reply:
     def __init__(self, code: int, enhanced: str = "", text: str | Iterable[str] = "") -> None:
         if not 200 <= code <= 599:
             raise ValueError(f"no reply code: {code}")
-        if enhanced and enhanced[0] != str(code)[0]:
+        if enhanced and ord(enhanced[0]) != _ZERO + code // 100:
             raise ValueError(f"{enhanced} does not fit {code}")
         self.code = code
         self.enhanced = enhanced
