@@ -1,7 +1,9 @@
 """Names of mails and of other things: 26 characters of Crockford's base 32, 48 bits of time in ms, then 80 more.
 
-They sort by the time of their making, and within one process strictly by the order of it. A child's name is a
-function of its parent's, so that a settling that is repeated after a crash makes the same child.
+They sort by the time of their making, and within one process strictly by the order of it, unless its clock is set
+back by more than STEP_BACK_MS: the reconciler reads a mail's age from its name, so a clock that was once far ahead
+must not age all that comes. A child's name is a function of its parent's, so that a settling that is repeated after a
+crash makes the same child.
 """
 
 import hashlib
@@ -18,10 +20,13 @@ _RANDOM_BITS = 80
 _RANDOM_LIMIT = 1 << _RANDOM_BITS
 _MAX_MS = (1 << 48) - 1
 
+STEP_BACK_MS = 10_000
+"""What time services correct by steps is less; what is more was a wrong clock."""
+
 
 class _Monotonic:
-    """The last id given. Ids of one millisecond count upwards from a random number; a clock that steps back waits
-    in the last millisecond that was seen."""
+    """The last id given. Ids of one millisecond count upwards from a random number; a clock that steps back a little
+    waits in the last millisecond that was seen."""
 
     __slots__ = ("ms", "prefix", "tail")
 
@@ -31,7 +36,7 @@ class _Monotonic:
         self.tail = 0
 
     def next(self, ms: int) -> str:
-        if ms > self.ms:
+        if ms > self.ms or ms < self.ms - STEP_BACK_MS:
             self._enter(ms)
         else:
             self.tail += 1
@@ -64,7 +69,7 @@ _state = _Monotonic()
 
 
 def new_mail_id(now: float) -> str:
-    """A name for a mail accepted at `now` (epoch seconds), greater than any given before in this process."""
+    """A name for a mail accepted at `now` (epoch seconds), greater than those given before (but see above)."""
     return _state.next(int(now * 1000))
 
 

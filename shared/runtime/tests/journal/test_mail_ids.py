@@ -11,20 +11,27 @@ from barid_runtime.ids import ALPHABET, child_id, new_id, new_mail_id
 PATTERN = re.compile(MailId.__metadata__[0].pattern)  # type: ignore[attr-defined]
 
 
-@given(st.lists(st.floats(0, 4e9), min_size=1, max_size=50))
-def test_names_grow_whatever_the_clock_does(times: list[float]) -> None:
-    names = [new_mail_id(now) for now in times]
+@given(st.floats(0, 4e9), st.lists(st.floats(0, 9.99), min_size=1, max_size=50))
+def test_names_grow_although_the_clock_is_corrected(start: float, offsets: list[float]) -> None:
+    new_mail_id(start)
+    names = [new_mail_id(start + offset) for offset in offsets]
     assert names == sorted(set(names))
     assert all(PATTERN.fullmatch(name) for name in names)
 
 
-def test_the_first_ten_characters_are_the_time() -> None:
-    now = 4_000_000_000.0  # later than any that other tests have given
-    name = new_mail_id(now)
+@given(st.lists(st.floats(0, 4e9), min_size=1, max_size=50))
+def test_names_never_repeat_whatever_the_clock_does(times: list[float]) -> None:
+    names = [new_mail_id(now) for now in times]
+    assert len(names) == len(set(names))
+
+
+@given(st.floats(0, 4e9))
+def test_the_first_ten_characters_are_the_time_also_after_a_clock_that_was_wrong(now: float) -> None:
+    new_mail_id(6e9)
     value = 0
-    for character in name[:10]:
+    for character in new_mail_id(now)[:10]:
         value = value * 32 + ALPHABET.index(character)
-    assert value >= now * 1000
+    assert value == int(now * 1000)
 
 
 def test_many_names_of_one_moment_are_all_different() -> None:
