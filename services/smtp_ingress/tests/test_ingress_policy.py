@@ -18,7 +18,7 @@ from barid_smtp_ingress.policy.addresses import is_postmaster, key_of, key_of_te
 from barid_smtp_ingress.policy.limits import Connections, FailedLogins
 from barid_smtp_ingress.policy.networks import network_of, within
 from barid_smtp_ingress.policy.recipients import Owed, judge
-from barid_smtp_ingress.policy.senders import judge_from, own_keys, owns
+from barid_smtp_ingress.policy.senders import judge_header, own_keys, owns
 from barid_smtp_ingress.ports import Lead
 
 ACCOUNT = Lead("account", "anna@here.test", "id-anna")
@@ -145,7 +145,7 @@ def test_ownership() -> None:
     ["anna@here.test@evil.test", "<anna@here.test", "anna @here.test.evil.test", "=?utf-8?q?anna=40here.test?="],
 )
 def test_a_from_field_that_only_looks_like_mine(value: str) -> None:
-    judged = judge_from(OWN, summarize(f"From: {value}\r\n\r\n".encode()))
+    judged = judge_header(OWN, summarize(f"From: {value}\r\n\r\n".encode()))
     key = summarize(f"From: {value}\r\n\r\n".encode()).header_from
     assert judged is replies.NOT_YOUR_FROM or [a.address for a in key] == [b"anna@here.test"]
 

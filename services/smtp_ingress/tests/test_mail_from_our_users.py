@@ -145,6 +145,15 @@ async def test_a_header_without_end_is_refused_without_harm(served: Rig) -> None
     assert (await client.deliver("ben@here.test", body=BODY, sender="anna@here.test")).startswith("250")
 
 
+@pytest.mark.parametrize("body", ["x\r\n", "a line of a large message\r\n" * 20_000])
+async def test_a_from_field_beyond_what_is_read_of_a_header_is_no_way_in(served: Rig, body: str) -> None:
+    client = await served.logged_in()
+    for claim in ("From: ben@here.test\r\n", ""):
+        long = "From: anna@here.test\r\n" + "X-Filler: x\r\n" * 6_000 + claim + "\r\n" + body
+        assert (await client.deliver("ben@here.test", body=long, sender="anna@here.test")).startswith("552 5.3.4")
+    assert (await client.deliver("ben@here.test", body=BODY, sender="anna@here.test")).startswith("250")
+
+
 async def test_line_ends_are_mended(served: Rig, published: Published) -> None:
     client = await served.logged_in()
     body = BODY + "one\ntwo\rthree\r\n"

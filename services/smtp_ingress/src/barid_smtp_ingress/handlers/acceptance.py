@@ -18,7 +18,7 @@ from barid_runtime.journal.port import JournalError
 from barid_runtime.logging import get_logger
 
 from ..policy import replies
-from ..policy.senders import judge_from
+from ..policy.senders import judge_header
 from ..ports import Later
 from . import measures
 from .desk import Desk
@@ -59,7 +59,7 @@ def judge(desk: Desk, summary: Summary, own: frozenset[str] | None) -> Reply | N
     """own: the keys of the submitter's addresses; None if nobody submits it."""
     if summary.received_count > desk.settings.max_hops:
         return replies.LOOP
-    return judge_from(own, summary) if own is not None else None
+    return judge_header(own, summary) if own is not None else None
 
 
 def trace_of(desk: Desk, envelope: Envelope, core: ServerConnection, now: float) -> str:

@@ -22,9 +22,13 @@ def owns(own: frozenset[str], key: str) -> bool:
     return key in own or without_detail(key) in own
 
 
-def judge_from(own: frozenset[str], summary: Summary) -> Reply | None:
-    """The From field of a submitted mail: one field, of whose authors one is the submitter. A mail without a From
-    field claims nothing."""
+def judge_header(own: frozenset[str], summary: Summary) -> Reply | None:
+    """What the header of a submitted mail says of its origin: one From field, of whose authors one is the submitter.
+
+    A field that was not read might name anybody, so a header is read whole or refused.
+    """
+    if summary.header_is_cut:
+        return replies.HEADER_TOO_BIG
     if summary.from_count > 1:
         return replies.SEVERAL_FROM
     if not summary.from_count:
