@@ -56,3 +56,13 @@ def test_who_faces_the_internet_can_not_manage_or_settle() -> None:
         if ".manage." in subject or subject.endswith((".settle", ".append", ".password")):
             assert "smtp_ingress" not in allowed("publish", subject)
     assert not any(subject.startswith("mail.v1.directory.manage") for subject in PERMISSIONS["mss"].publish)
+
+
+@pytest.mark.parametrize("name", PERMISSIONS)
+def test_no_subject_is_listed_twice(name: str) -> None:
+    for listed in (PERMISSIONS[name].publish, PERMISSIONS[name].subscribe):
+        assert len(set(listed)) == len(listed)
+
+
+def test_news_of_an_account_are_heard_by_those_who_show_mail() -> None:
+    assert allowed("subscribe", "mail.v1.changed.a1") == {"mss", "admin"}

@@ -10,14 +10,13 @@ from barid_contracts import mail
 _STREAM = mail.ACCEPTED_STREAM
 
 
-def _produce() -> tuple[str, ...]:
-    return ("mail.v1.accepted.>", f"$JS.API.STREAM.CREATE.{_STREAM}", f"$JS.API.STREAM.UPDATE.{_STREAM}")
+# Whoever comes first makes the stream: those who say and those who hear.
+_MAKE_STREAM = (f"$JS.API.STREAM.CREATE.{_STREAM}", f"$JS.API.STREAM.UPDATE.{_STREAM}")
+_PRODUCE = "mail.v1.accepted.>"
 
 
 def _consume(durable: str) -> tuple[str, ...]:
     return (
-        f"$JS.API.STREAM.CREATE.{_STREAM}",
-        f"$JS.API.STREAM.UPDATE.{_STREAM}",
         f"$JS.API.CONSUMER.CREATE.{_STREAM}.{durable}.>",
         f"$JS.API.CONSUMER.INFO.{_STREAM}.{durable}",
         f"$JS.API.CONSUMER.MSG.NEXT.{_STREAM}.{durable}",
@@ -40,7 +39,7 @@ PERMISSIONS: dict[str, Permissions] = {
         subscribe=("mail.v1.directory.>",),
     ),
     "smtp_ingress": Permissions(
-        publish=(*_ASK_DIRECTORY, "mail.v1.mailstore.over_quota", *_produce()),
+        publish=(*_ASK_DIRECTORY, "mail.v1.mailstore.over_quota", _PRODUCE, *_MAKE_STREAM),
         subscribe=("mail.v1.directory.changed", "mail.v1.quota"),
     ),
     "mda": Permissions(
@@ -50,12 +49,11 @@ PERMISSIONS: dict[str, Permissions] = {
             "mail.v1.mailstore.attempt",
             "mail.v1.mailstore.missing",
             "mail.v1.mailstore.mailbox.status",
-            "mail.v1.mailstore.missing",
-            "mail.v1.mailstore.mailbox.status",
             "mail.v1.mailstore.sieve.active",
+            *_MAKE_STREAM,
             *_consume("mda"),
         ),
-        subscribe=("mail.v1.directory.changed", "mail.v1.changed.*"),
+        subscribe=("mail.v1.directory.changed",),
     ),
     "mailstore": Permissions(
         publish=(
@@ -64,12 +62,13 @@ PERMISSIONS: dict[str, Permissions] = {
             "mail.v1.quota",
             "mail.v1.relay.missing",
             "mail.v1.relay.references",
-            *_produce(),
+            _PRODUCE,
+            *_MAKE_STREAM,
         ),
         subscribe=("mail.v1.mailstore.>", "mail.v1.directory.changed"),
     ),
     "relay": Permissions(
-        publish=(*_ASK_DIRECTORY, "mail.v1.captured", *_produce(), *_consume("relay")),
+        publish=(*_ASK_DIRECTORY, "mail.v1.captured", _PRODUCE, *_MAKE_STREAM, *_consume("relay")),
         subscribe=("mail.v1.relay.>", "mail.v1.directory.changed"),
     ),
     "mss": Permissions(
