@@ -153,7 +153,8 @@ class _System:
         await bus_server.ready()
         self._tasks.append(asyncio.create_task(self._keep_bus(bus_server)))
         self._tasks.append(asyncio.create_task(self._keep_bus_storing(bus_server)))
-        self._ports = await crew.start(self._settings(bus_server.url))
+        settings = self._settings(bus_server.url)
+        self._ports = await crew.start(settings)
         from barid_runtime.bus.nats import connect
 
         from .provision import provision
@@ -165,7 +166,7 @@ class _System:
             await bus.close()
         self._tell()
         self._tasks.append(asyncio.create_task(self._keep_told()))
-        sys.stdout.write(welcome(self._status(), self._folder.path))
+        sys.stdout.write(welcome(self._status(), self._folder.path, settings["relay"]))
         sys.stdout.flush()
         log.info("ready", seconds=round(time.perf_counter() - began, 3))
         # Afterwards: nobody need wait for it.

@@ -1,6 +1,7 @@
 """What `barid up` says once everything answers: where, as whom, and how to send and read a first mail."""
 
 import shlex
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +20,8 @@ PURPOSES = {
 }
 
 
-def welcome(status: dict[str, Any], data: Path) -> str:
-    """status: as in `running.json`. A text for a terminal."""
+def welcome(status: dict[str, Any], data: Path, relay: Mapping[str, Any]) -> str:
+    """status: as in `running.json`. relay: its settings. A text for a terminal."""
     lines = ["", "Barid is ready.", ""]
     lines += [f"  {name:<12} {status[name]:<22} {purpose}" for name, purpose in PURPOSES.items() if name in status]
     accounts = status["accounts"]
@@ -30,13 +31,33 @@ def welcome(status: dict[str, Any], data: Path) -> str:
         lines.append(f"  and {len(accounts) - ACCOUNTS_SHOWN} more")
     if accounts:
         lines += ["", "Try it, in another terminal:", *_tries(status, data)]
+    lines += ["", *_elsewhere(relay, data)]
     lines += ["", f"Data: {data}. API key: in {data / 'admin.json'}. Ctrl-C ends it.", ""]
     return "\n".join(lines) + "\n"
 
 
+def _elsewhere(relay: Mapping[str, Any], data: Path) -> list[str]:
+    """What becomes of mail that goes out: nobody should wait for what was never sent, nor send by mistake."""
+    routes = ", ".join(f"{domain} by {host}" for domain, host in relay.get("routes", {}).items())
+    routed = [f"Except for routed domains: {routes}."] if routes else []
+    if relay["outbound"] == "direct":
+        return ["Mail for other domains is sent, to their mail exchangers.", *routed]
+    if relay["outbound"] == "smarthost":
+        return [f"Mail for other domains is sent, by {relay['smarthost']}.", *routed]
+    return [
+        f"Mail for other domains is captured: kept here, not sent. See `barid captured list{_where(data)}`;",
+        "`barid up --outbound direct` or `--outbound smarthost` sends it.",
+        *routed,
+    ]
+
+
+def _where(data: Path) -> str:
+    return "" if data == Path.cwd() / "data" else f" --data {shlex.quote(str(data))}"
+
+
 def _tries(status: dict[str, Any], data: Path) -> list[str]:
     first, second = status["accounts"][0], status["accounts"][min(1, len(status["accounts"]) - 1)]
-    where = "" if data == Path.cwd() / "data" else f" --data {shlex.quote(str(data))}"
+    where = _where(data)
     tries = []
     if "submission" in status:
         tries.append(f"  barid send{where} --from {first['login']} --to {second['login']} --subject Hello")

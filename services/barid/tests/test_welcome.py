@@ -1,0 +1,40 @@
+"""What `barid up` says of mail for other domains."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from barid.plan import UpOptions, service_settings
+from barid.welcome import welcome
+
+STATUS: dict[str, Any] = {"accounts": [], "submission": "127.0.0.1:10587"}
+
+
+def said(**options: Any) -> str:
+    data = Path("/srv/mail")
+    return welcome(STATUS, data, service_settings("relay", UpOptions(data=data, **options), "nats://x", "p", "k"))
+
+
+def test_unless_told_otherwise_it_is_captured_and_the_text_says_where_to_look() -> None:
+    assert "Mail for other domains is captured: kept here, not sent." in said()
+    assert "`barid captured list --data /srv/mail`" in said()
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"outbound": "direct"}, "is sent, to their mail exchangers"),
+        ({"outbound": "smarthost", "smarthost": "relay.test:25"}, "is sent, by relay.test:25"),
+        ({"overrides": {"relay": {"outbound": "direct"}}}, "is sent, to their mail exchangers"),
+    ],
+)
+def test_what_is_sent_is_not_said_to_be_captured(options: dict[str, Any], words: str) -> None:
+    assert words in said(**options)
+    assert "captured" not in said(**options)
+
+
+def test_a_route_is_named_as_the_exception_that_it_is() -> None:
+    text = said(routes=(("far.test", "127.0.0.1:2525"),))
+    assert "captured" in text
+    assert "Except for routed domains: far.test by 127.0.0.1:2525." in text
