@@ -9,9 +9,11 @@ import datetime
 import json
 import os
 import resource
+import shlex
 import shutil
 import socket
 import sqlite3
+import stat
 import sys
 import time
 import urllib.error
@@ -152,6 +154,13 @@ def _folder(data: Path, running: bool) -> Findings:
         yield Finding("data folder", "fail", f"{data} isn't writable for this user", "chown it, or run as its owner")
         return
     yield Finding("data folder", "ok", f"{data}{', in use' if running else ''}")
+    mode = stat.S_IMODE(data.stat().st_mode)
+    if mode & 0o077:
+        # All within, too: an older version left databases that everybody could read.
+        fix = f"`chmod -R go= {shlex.quote(str(data))}`"
+        yield Finding("privacy", "warn", f"{data} is open to other users (mode {mode:03o})", fix)
+    else:
+        yield Finding("privacy", "ok", "the data folder is closed to other users")
     free = shutil.disk_usage(data).free
     grade: Grade = "fail" if free < FREE_FAIL else "warn" if free < FREE_WARN else "ok"
     yield Finding(

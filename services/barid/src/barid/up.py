@@ -58,6 +58,9 @@ STORE_ROOM = 64 * 1024 * 1024
 
 def up(options: UpOptions) -> int:
     """Run until a signal; the exit code. Faults are told on standard error, with what to do."""
+    # Before anything is made: databases and the bus's store take their mode from it, in all processes that we start.
+    # The folder's own mode does not shield them where the folder was there before us.
+    os.umask(0o077)
     logging.configure(options.log_level, options.log_format)
     folder = DataFolder(options.data)
     try:

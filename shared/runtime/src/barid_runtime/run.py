@@ -188,7 +188,11 @@ Settings = TypeVar("Settings", bound=ServiceSettings)
 
 
 def serve(build: Callable[[Settings], Service], settings_type: type[Settings]) -> NoReturn:
-    """The whole `main` of a service: settings, logs, the service, until a signal."""
+    """The whole `main` of a service: settings, logs, the service, until a signal.
+
+    What the process makes is for its user alone: databases take their mode from the umask.
+    """
+    os.umask(0o077)
     settings = load_or_exit(settings_type)
     logging.configure(settings.log_level, settings.log_format)
     raise SystemExit(

@@ -43,6 +43,8 @@ class Service:
             raise OSError("port 25 is taken")
         if self.mode == "never":
             raise BusUnavailable("never")
+        if self.mode == "writes":
+            open("made", "w").close()
         if self.mode == "fatal":
             self.task = asyncio.get_running_loop().create_task(self.die())
         if self.mode == "unhandled":
@@ -80,6 +82,8 @@ class Program:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
+            cwd=script.parent,
+            umask=0o022,
             env={**os.environ, "BARID_DATA": "/nowhere", "BARID_HEALTH_PORT": "0", "BARID_MODE": mode, **environment},
         )
 
@@ -132,6 +136,11 @@ def readiness(port: object) -> tuple[int, dict[str, object]]:
     except urllib.error.HTTPError as error:
         with error:
             return error.code, json.load(error)
+
+
+def test_what_a_service_makes_is_for_its_user_alone(start, tmp_path: Path) -> None:
+    assert start("writes").says() == "started 1"
+    assert (tmp_path / "made").stat().st_mode & 0o777 == 0o600
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
