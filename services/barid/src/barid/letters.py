@@ -6,20 +6,31 @@ import mimetypes
 import smtplib
 import ssl
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from email import message_from_bytes
 from email.message import EmailMessage
 from email.policy import default
-from email.utils import localtime, make_msgid
+from email.utils import decode_params, localtime, make_msgid, unquote
 from pathlib import Path
 from typing import Any
+
+from barid_protocols.mime import summarize
+from barid_protocols.mime.charsets import decode_charset
+from barid_protocols.mime.content import Parameters, parse_content_type, parse_disposition
+from barid_protocols.mime.decode import MAX_TEXT, text_of
+from barid_protocols.mime.headers import HeaderBlock
+from barid_protocols.mime.sections import PartNode, from_compact, single_part
+from barid_protocols.mime.words import decode_words
 
 from .folder import DataFolder, Json
 
 TIMEOUT = 30.0
 TEXT_MOST = 2_000
 """Characters of a message's text that `read` shows."""
+
+
+SHOWN_TYPES = ("text/plain", "text/html")
+"""Whose text `read` shows, what is liked best first."""
 
 
 class LetterError(Exception):
@@ -126,23 +137,61 @@ def read(running: Running, login: str, mailbox: str, newest: int, password: str 
 
 
 def _shown(head: bytes, raw: bytes) -> Json:
-    message = message_from_bytes(raw, policy=default)
-    body = message.get_body(("plain", "html"))
-    try:
-        text = str(body.get_content()) if body is not None else ""
-    except (LookupError, ValueError):
-        text = "(text that can't be decoded)"
+    """By our own readers: strangers wrote it, and the standard library's takes quadratic time over some headers."""
+    summary = summarize(raw)
+    header = summary.header
+    root = from_compact(summary.parts) if summary.parts else single_part(summary.body_start, len(raw), header.raw)
+    leaves = [(node, _attached(raw, node)) for node in _leaves(root)]
+    texts = [node for node, name in leaves if name is None]
+    texts.sort(key=lambda node: SHOWN_TYPES.index(node.type))
     words = head.split()
     return {
         "uid": int(words[words.index(b"(UID") + 1]) if b"(UID" in words else None,
-        "date": str(message["Date"] or ""),
-        "from": str(message["From"] or ""),
-        "to": str(message["To"] or ""),
-        "subject": str(message["Subject"] or ""),
+        "date": decode_words(header.get(b"date") or b""),
+        "from": decode_words(header.get(b"from") or b""),
+        "to": decode_words(header.get(b"to") or b""),
+        "subject": decode_words(header.get(b"subject") or b""),
         "size": len(raw),
-        "attachments": [part.get_filename() or "" for part in message.iter_attachments()],
-        "text": text[:TEXT_MOST],
+        "attachments": [name for _, name in leaves if name is not None],
+        "text": text_of(raw[texts[0].body_start : texts[0].end][:MAX_TEXT], texts[0])[:TEXT_MOST] if texts else "",
     }
+
+
+def _leaves(root: PartNode) -> Iterator[PartNode]:
+    """An attached message is one."""
+    waiting = [root]
+    while waiting:
+        node = waiting.pop()
+        if node.is_multipart:
+            waiting.extend(reversed(node.children))
+        else:
+            yield node
+
+
+def _attached(raw: bytes, node: PartNode) -> str | None:
+    """The attachment's name, maybe empty; None for a text that is none."""
+    header = HeaderBlock(raw[node.header_start : node.body_start])
+    disposition = parse_disposition(header.raw_value(b"content-disposition")) or (b"", ())
+    if disposition[0].lower() != b"attachment" and node.type in SHOWN_TYPES:
+        return None
+    return _parameter(disposition[1], "filename") or _parameter(
+        parse_content_type(header.raw_value(b"content-type")).parameters, "name"
+    )
+
+
+def _parameter(given: Parameters, name: str) -> str:
+    """Decoded, in pieces or not (RFC 2231 §3, §4); empty if there is none."""
+    pairs = [(key.decode("latin-1").lower(), value.decode("latin-1")) for key, value in given]
+    try:
+        # Its first pair is the field's own value.
+        found: Any = dict(decode_params([("", ""), *pairs])).get(name, "")
+    except ValueError:
+        return ""
+    if isinstance(found, tuple):
+        charset, _, text = found
+        return decode_charset(unquote(text).encode("latin-1"), (charset or "").encode("latin-1"))
+    # Against the RFC, some senders write encoded words.
+    return decode_words(unquote(found).encode("latin-1"))
 
 
 def show(messages: Sequence[Json], as_json: bool) -> None:
