@@ -1,5 +1,7 @@
 """Port 25: who is taken, who is refused, and what is written of it."""
 
+import pytest
+
 from barid_contracts.store import OVER_QUOTA_CHANGED, OverQuota
 from barid_runtime.bus.typed import announce
 
@@ -122,6 +124,28 @@ async def test_a_mail_in_circles_is_refused(served: Rig) -> None:
     reply = await client.deliver("anna@here.test", body="Received: by somewhere\r\n" * 101 + BODY)
     assert reply.startswith("554 5.4.6")
     assert (await client.deliver("anna@here.test", body="Received: by somewhere\r\n" * 100 + BODY)).startswith("250")
+
+
+@pytest.mark.parametrize(
+    "field",
+    [
+        "Delivered-To: anna@here.test",
+        "delivered-to :\r\n <ANNA@here.test>",
+        "Delivered-To: =?utf-8?q?anna=40here.test?=",
+    ],
+)
+async def test_who_forges_a_loop_hears_of_it_and_nobody_else(served: Rig, published: Published, field: str) -> None:
+    await served.alias("team@here.test", "ben@here.test", "anna@here.test")
+    client = await served.greeted()
+    looped = f"{field}\r\n{BODY}"
+    for recipient in ("anna@here.test", "Anna+lists@here.test", "team@here.test"):
+        assert (await client.deliver(recipient, body=looped)).startswith("554 5.4.6"), recipient
+    large = looped + "a line of a large message\r\n" * 20_000
+    assert (await client.deliver("anna@here.test", body=large)).startswith("554 5.4.6")
+    # Another's field is no loop, and without a sender nobody would get a notice.
+    assert (await client.deliver("ben@here.test", body=looped)).startswith("250")
+    assert (await client.deliver("anna@here.test", body=looped, sender="")).startswith("250")
+    assert len(await published.mails(2)) == 2
 
 
 async def test_the_thousand_and_first_recipient_has_to_wait(served: Rig, published: Published) -> None:

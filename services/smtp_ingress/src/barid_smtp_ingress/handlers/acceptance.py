@@ -12,17 +12,29 @@ from functools import partial
 from barid_contracts.mail import Accepted, BodyRef, Obligation
 from barid_protocols.mime import Summary
 from barid_protocols.mime.submission import prepare_submission
-from barid_protocols.smtp import Address, Answer, Reply, ServerConnection, format_date, received, transmission_type
+from barid_protocols.smtp import (
+    Address,
+    Answer,
+    Profile,
+    Reply,
+    ServerConnection,
+    format_date,
+    received,
+    transmission_type,
+)
 from barid_runtime.journal.describe import describe
 from barid_runtime.journal.port import JournalError
 from barid_runtime.logging import get_logger
 
 from ..policy import replies
+from ..policy.loops import was_delivered_to_one
 from ..policy.senders import judge_header
 from ..ports import Later
 from . import measures
 from .desk import Desk
 from .intake import Edit, Intake, refusal_of
+
+_MX = Profile.MX.value
 
 log = get_logger("smtp_ingress")
 
@@ -55,10 +67,16 @@ def submission_edit(desk: Desk, mail_id: str) -> Edit:
     return edit
 
 
-def judge(desk: Desk, summary: Summary, own: frozenset[str] | None) -> Reply | None:
+def judge(desk: Desk, envelope: Envelope, summary: Summary, own: frozenset[str] | None) -> Reply | None:
     """own: the keys of the submitter's addresses; None if nobody submits it."""
     if summary.received_count > desk.settings.max_hops:
         return replies.LOOP
+    if (
+        envelope.profile == _MX
+        and envelope.reverse_path is not None
+        and was_delivered_to_one(summary.header, envelope.obligations)
+    ):
+        return replies.DELIVERED_BEFORE
     return judge_header(own, summary) if own is not None else None
 
 
@@ -92,7 +110,7 @@ def accept(
         return refuse(envelope, intake.refusal)
     summary, body = intake.finish()
     assert isinstance(body, bytes)
-    if (refusal := judge(desk, summary, own)) is not None:
+    if (refusal := judge(desk, envelope, summary, own)) is not None:
         return refuse(envelope, refusal)
     mail = _mail_of(desk, envelope, core, summary)
     begun = time.perf_counter()
@@ -110,7 +128,7 @@ async def _accept_spooled(
         if intake.refusal is not None:
             return refuse(envelope, intake.refusal)
         summary, body = intake.finish()
-        if (refusal := judge(desk, summary, own)) is not None:
+        if (refusal := judge(desk, envelope, summary, own)) is not None:
             return refuse(envelope, refusal)
         mail = _mail_of(desk, envelope, core, summary)
         begun = time.perf_counter()

@@ -23,6 +23,7 @@ SEVERAL_FROM = Reply(550, "5.6.0", "Message has several From fields")
 SEVERAL_SENDERS = Reply(550, "5.6.0", "Message has several Sender fields")
 ACCOUNT_DISABLED = Reply(550, "5.7.1", "Account is disabled")
 LOOP = Reply(554, "5.4.6", "Too many hops, this mail goes in circles")
+DELIVERED_BEFORE = Reply(554, "5.4.6", "This mail has been delivered here before, it goes in circles")
 HEADER_TOO_BIG = Reply(552, "5.3.4", "Header is larger than this server takes")
 
 
