@@ -11,6 +11,7 @@ from barid_contracts.directory import ACCOUNT_DELETE, RESOLVE, AddressName, Reso
 from barid_runtime.bus.embedded import EmbeddedNats
 from barid_runtime.bus.nats import connect
 from barid_runtime.bus.typed import answer, call
+from barid_smtp_ingress.handlers.recipients import MAX_DETAILS
 from barid_testing.faulty_device import BROKEN, FULL, FaultyDevice
 
 from .ingress_rig import Published, Rig
@@ -75,6 +76,24 @@ async def test_known_recipients_outlive_the_process(rig: Rig) -> None:
     client = await rig.greeted()
     assert (await client.deliver("anna@here.test", "BEN+x@here.test", body=BODY)).startswith("250")
     assert (await client.deliver("cleo@here.test", body=BODY)).startswith("451 4.4.3")
+
+
+async def test_made_up_details_push_out_nobody(rig: Rig) -> None:
+    ingress = await rig.start(known_recipients=20)
+    client = await rig.greeted()
+    assert (await client.deliver("ben@here.test", "anna@here.test", body=BODY)).startswith("250")
+    await client.ask("MAIL FROM:<sender@there.test>")
+    client.send("".join(f"RCPT TO:<anna+{n}@here.test>\r\n" for n in range(100)))
+    assert {reply[:3] for reply in await client.replies(100)} == {"250"}
+    await client.ask("RSET")
+    assert len(ingress._recipients) == 2 + MAX_DETAILS
+    await rig.stop()
+    await rig.stop_directory()
+    ingress = await rig.start(known_recipients=20)
+    assert len(ingress._recipients) == 2 + MAX_DETAILS
+    client = await rig.greeted()
+    assert (await client.deliver("ben@here.test", "anna@here.test", "anna+99@here.test", body=BODY)).startswith("250")
+    assert (await client.deliver("anna+1@here.test", body=BODY)).startswith("451 4.4.3")
 
 
 async def test_who_is_gone_is_not_known_any_more(served: Rig) -> None:

@@ -3,7 +3,10 @@
 - An answer is fresh for FRESH seconds, or until the directory says that it changed.
 - An address that was found is *known*: while the directory can't answer, known recipients are taken as they were. So
   what is stale is kept, and only ever used in that case. Known recipients outlive the process (`KnownStore`).
-- That nobody has an address is remembered only briefly, and apart, so that guessers can't push out what is known.
+- That nobody has an address is remembered only briefly, and apart: guessing at names pushes out nothing that is known.
+- Anybody may make up details (`user+anything`), so of one base address only the latest MAX_DETAILS are known. The names
+  of a catch-all domain can't be told from aliases, and are not limited: there a guesser can push out what is known,
+  which costs a question each, and a 451 while the directory is away.
 """
 
 import asyncio
@@ -29,6 +32,9 @@ FRESH_OTHER = 30.0
 """Seconds that `unknown` and `remote` are believed: enough for a burst, short enough for a new account."""
 
 MAX_OTHER = 10_000
+
+MAX_DETAILS = 8
+"""Of one base address: a person's lists and shops write again within the minutes of an outage, or try again later."""
 
 DEADLINE = 3.0
 """Seconds for the directory: a sender waits for known recipients, too, while it hangs."""
@@ -57,7 +63,7 @@ class Recipients:
         self._store = store
         self._most = most
         self._known: OrderedDict[str, Found] = OrderedDict()
-        self._details: dict[str, set[str]] = {}
+        self._details: dict[str, OrderedDict[str, None]] = {}
         self._other: OrderedDict[str, Found] = OrderedDict()
         self._changes = 0
         self._down_until = 0.0
@@ -134,7 +140,11 @@ class Recipients:
         self._known.move_to_end(key)
         base = without_detail(key)
         if base != key:
-            self._details.setdefault(base, set()).add(key)
+            details = self._details.setdefault(base, OrderedDict())
+            details[key] = None
+            details.move_to_end(key)
+            if len(details) > MAX_DETAILS:
+                self._forget(next(iter(details)))
         if len(self._known) > self._most:
             self._forget(next(iter(self._known)))
 
@@ -144,7 +154,7 @@ class Recipients:
         self._unsaved = True
         base = without_detail(key)
         if base != key and (keys := self._details.get(base)) is not None:
-            keys.discard(key)
+            keys.pop(key, None)
             if not keys:
                 del self._details[base]
 
