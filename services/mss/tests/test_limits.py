@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from barid_mss.policy import limits
-from barid_mss.policy.limits import FailedLogins, Places
-from barid_mss.policy.networks import is_loopback, network_of, within
-from barid_mss.settings import LOOPBACK
+from barid_mss.policy.limits import Places
+from barid_runtime import failed_logins
 from barid_runtime.bus.port import Bus
+from barid_runtime.failed_logins import FailedLogins
+from barid_runtime.networks import LOOPBACK, is_loopback, network_of, within
 
 from .house import PASSWORD, open_house
 
@@ -35,7 +35,7 @@ def test_failed_logins_wait_longer_and_longer_then_are_blocked() -> None:
     failed.failed("n", 3.0)
     assert failed.blocked("n", 4.0)
     assert not failed.blocked("m", 4.0)
-    assert not failed.blocked("n", 4.0 + limits.BLOCK)
+    assert not failed.blocked("n", 4.0 + failed_logins.BLOCK)
 
 
 def test_networks() -> None:
@@ -64,7 +64,7 @@ async def test_connections_and_sessions_are_counted(tmp_path: Path, nats_url: st
 async def test_guessers_are_slowed_down_and_shut_out(
     tmp_path: Path, nats_url: str, bus: Bus, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(limits, "DELAY_STEP", 0.05)
+    monkeypatch.setattr(failed_logins, "DELAY_STEP", 0.05)
     async with open_house(tmp_path, nats_url, bus, max_failed_logins=3, unlimited_networks=()) as house:
         client = await house.raw()
         began = asyncio.get_running_loop().time()

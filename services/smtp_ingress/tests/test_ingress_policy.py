@@ -12,11 +12,13 @@ from hypothesis import strategies as st
 from barid_contracts.directory import Account
 from barid_protocols.mime import summarize
 from barid_protocols.smtp import Address, Profile, parse_address
+from barid_runtime import failed_logins
+from barid_runtime.failed_logins import FailedLogins
+from barid_runtime.networks import network_of, within
 from barid_smtp_ingress.adapters.known_file import KnownFile, read, write
-from barid_smtp_ingress.policy import limits, replies
+from barid_smtp_ingress.policy import replies
 from barid_smtp_ingress.policy.addresses import is_postmaster, key_of, key_of_text, without_detail
-from barid_smtp_ingress.policy.limits import Connections, FailedLogins
-from barid_smtp_ingress.policy.networks import network_of, within
+from barid_smtp_ingress.policy.limits import Connections
 from barid_smtp_ingress.policy.recipients import Owed, judge
 from barid_smtp_ingress.policy.senders import judge_header, own_keys, owns
 from barid_smtp_ingress.ports import Lead
@@ -72,25 +74,25 @@ def test_connections_are_counted_as_they_are(steps: list[tuple[str, str, bool]])
 
 def test_failed_logins_block_and_are_forgotten() -> None:
     failures = FailedLogins(3)
-    assert failures.failed("a", 0) == limits.DELAY_STEP
-    assert failures.failed("a", 1) == 2 * limits.DELAY_STEP
+    assert failures.failed("a", 0) == failed_logins.DELAY_STEP
+    assert failures.failed("a", 1) == 2 * failed_logins.DELAY_STEP
     assert not failures.blocked("a", 1)
     failures.failed("a", 2)
     assert failures.blocked("a", 3)
     assert not failures.blocked("b", 3)
-    assert not failures.blocked("a", 2 + limits.BLOCK)
-    assert failures.failed("a", 2 + limits.BLOCK) == limits.DELAY_STEP
+    assert not failures.blocked("a", 2 + failed_logins.BLOCK)
+    assert failures.failed("a", 2 + failed_logins.BLOCK) == failed_logins.DELAY_STEP
 
 
 def test_failures_far_apart_do_not_add_up() -> None:
     failures = FailedLogins(3)
     for n in range(20):
-        assert failures.failed("a", n * limits.WINDOW) == limits.DELAY_STEP
-        assert not failures.blocked("a", n * limits.WINDOW)
+        assert failures.failed("a", n * failed_logins.WINDOW) == failed_logins.DELAY_STEP
+        assert not failures.blocked("a", n * failed_logins.WINDOW)
 
 
 def test_a_flood_of_networks_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(limits, "MAX_NETWORKS", 50)
+    monkeypatch.setattr(failed_logins, "MAX_NETWORKS", 50)
     failures = FailedLogins(2)
     for n in range(500):
         failures.failed(f"once {n}", float(n) / 1000)

@@ -1,16 +1,12 @@
 """What an operator may decide about the doors that mail comes in by."""
 
-from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from typing import ClassVar
 
 from pydantic import Field
 
+from barid_runtime.networks import LOOPBACK, Network
 from barid_runtime.settings import ServiceSettings
-
-Network = IPv4Network | IPv6Network
-
-LOOPBACK: tuple[Network, ...] = (IPv4Network("127.0.0.0/8"), IPv6Network("::1/128"))
 
 
 class Settings(ServiceSettings):

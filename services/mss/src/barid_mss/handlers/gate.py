@@ -7,10 +7,11 @@ from typing import Protocol
 from barid_contracts.directory import AUTHENTICATE, AuthenticateReply, AuthenticateRequest, DirectoryChanged
 from barid_runtime.bus.port import Bus, BusError
 from barid_runtime.bus.typed import call
+from barid_runtime.failed_logins import DELAY_STEP, FailedLogins
 from barid_runtime.logging import get_logger
+from barid_runtime.networks import network_of, within
 
-from ..policy.limits import DELAY_STEP, FailedLogins, Places
-from ..policy.networks import network_of, within
+from ..policy.limits import Places
 from ..settings import Settings
 from .measures import Measures
 

@@ -13,9 +13,9 @@ from barid_protocols.imap.commands.append import AppendAborted, AppendChunk, App
 from barid_protocols.imap.commands.base import Command
 from barid_protocols.imap.commands.idle import Idle, IdleDone
 from barid_protocols.imap.commands.starttls import StartTls
+from barid_runtime.networks import is_loopback
 
 from ..policy import patience
-from ..policy.networks import is_loopback
 from ..ports import Door, Wire
 from . import commands
 from .desk import Desk

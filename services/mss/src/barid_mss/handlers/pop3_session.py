@@ -35,9 +35,9 @@ from barid_runtime.bus.port import BusError
 from barid_runtime.bus.typed import call
 from barid_runtime.journal.port import JournalError
 from barid_runtime.logging import get_logger
+from barid_runtime.networks import is_loopback
 
 from ..policy import patience
-from ..policy.networks import is_loopback
 from ..ports import Door, Wire
 from ..views.columns import uid_column
 from ..views.summaries import MailboxKey

@@ -32,9 +32,9 @@ from barid_protocols.smtp import (
 )
 from barid_protocols.smtp.replies import CLOSING_DOWN, TRY_LATER
 from barid_runtime.logging import get_logger
+from barid_runtime.networks import is_loopback
 
 from ..policy import patience
-from ..policy.networks import is_loopback
 from ..ports import Conversation, Conversations, Door, Later
 
 _AT_ONCE = (Reply, list, tuple)

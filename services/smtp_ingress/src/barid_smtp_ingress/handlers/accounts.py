@@ -17,11 +17,11 @@ from barid_protocols.smtp.replies import AUTH_FAILED, AUTH_UNAVAILABLE
 from barid_runtime.bus.port import Bus, BusError, OperationFailed
 from barid_runtime.bus.typed import call
 from barid_runtime.clock import Clock
+from barid_runtime.failed_logins import FailedLogins
 from barid_runtime.logging import get_logger
+from barid_runtime.networks import network_of
 
 from ..policy.addresses import key_of_text
-from ..policy.limits import FailedLogins
-from ..policy.networks import network_of
 from ..policy.replies import NETWORK_WAITS
 from ..policy.senders import own_keys
 

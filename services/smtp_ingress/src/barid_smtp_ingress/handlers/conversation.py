@@ -31,10 +31,10 @@ from barid_protocols.smtp.replies import AUTH_FAILED, RECIPIENT_OK
 from barid_runtime.bus.port import BusError
 from barid_runtime.ids import new_mail_id
 from barid_runtime.logging import get_logger
+from barid_runtime.networks import network_of, within
 
 from ..policy import replies
 from ..policy.addresses import key_of
-from ..policy.networks import network_of, within
 from ..policy.recipients import Owed, judge
 from ..policy.senders import owns
 from ..ports import Later

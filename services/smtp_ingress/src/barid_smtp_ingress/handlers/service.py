@@ -15,11 +15,12 @@ from barid_protocols.smtp import Profile, ServerConnection, ServerOptions, lmtp,
 from barid_runtime.bus.port import Bus
 from barid_runtime.bus.typed import listen
 from barid_runtime.clock import Clock
+from barid_runtime.failed_logins import FailedLogins
 from barid_runtime.ids import new_mail_id
 from barid_runtime.journal.port import JournalError
 from barid_runtime.logging import get_logger
 
-from ..policy.limits import Connections, FailedLogins
+from ..policy.limits import Connections
 from ..policy.patience import SWEEP
 from ..ports import (
     Connection,

@@ -1,9 +1,11 @@
 """Whom limits count as one: networks, not connections."""
 
 from functools import lru_cache
-from ipaddress import IPv4Address, IPv6Address, ip_address
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 
-from ..settings import Network
+Network = IPv4Network | IPv6Network
+
+LOOPBACK: tuple[Network, ...] = (IPv4Network("127.0.0.0/8"), IPv6Network("::1/128"))
 
 IPV4_PREFIX = 32
 """One address. A /24 of a provider of virtual machines, or of an access provider, holds strangers to each other."""
