@@ -2,6 +2,7 @@
 
 import asyncio
 import itertools
+import time
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -18,7 +19,7 @@ from barid_runtime.bus.typed import call
 from barid_runtime.ids import new_mail_id
 from barid_runtime.metrics import Metrics
 
-NOW = 1_790_000_000
+NOW = int(time.time())
 
 _serial = itertools.count(1)
 

@@ -37,6 +37,10 @@ from barid_runtime.networks import is_loopback
 from ..policy import patience
 from ..ports import Conversation, Conversations, Door, Later
 
+MOST_UNSENT = 64 * 1024
+"""Octets of replies that one read may earn before they are written: twenty thousand commands fit into a read, and their
+replies are not to be gathered, least of all for a peer that does not read them."""
+
 _AT_ONCE = (Reply, list, tuple)
 _AGREED = (CloseReason.QUIT, CloseReason.EOF, CloseReason.DRAINED)
 _TOLD = (*_AGREED, CloseReason.HOST)
@@ -216,6 +220,11 @@ class SmtpTransport(SMTP):
                         self._write(out)
                         self._encrypt()
                         return
+                    if len(out) > MOST_UNSENT:
+                        self._write(out)
+                        out = b""
+                        if self._blocked:
+                            return
                 elif isinstance(answer, Later):
                     later = answer
                     break
