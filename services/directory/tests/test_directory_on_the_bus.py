@@ -148,7 +148,7 @@ async def test_an_account_logs_in(directory: Running) -> None:
     assert account.address == "alice@a.test"
     assert account.addresses == ["alice@a.test"]
     assert await directory.log_in("ALICE@a.test", "secret") == AuthenticateReply(
-        account=account.id, login="alice@a.test"
+        account=account.id, login="alice@a.test", credential=account.credential
     )
     assert (await directory.log_in("alice@a.test", "Secret")).account is None
 
@@ -239,9 +239,27 @@ async def test_a_user_changes_the_password(directory: Running) -> None:
     assert "8 characters" in await refused("invalid", PASSWORD_CHANGE, change("secret", "short"), bus)
     await refused("invalid", PASSWORD_CHANGE, change("secret", "Alice@a.test"), bus)
     await refused("invalid", PASSWORD_CHANGE, change("secret", "with\0control"), bus)
+    heard: list[DirectoryChanged] = []
+
+    async def hear(change: DirectoryChanged) -> None:
+        heard.append(change)
+
+    await listen(bus, DIRECTORY_CHANGED, hear)
+    before = (await directory.log_in("alice@a.test", "secret")).credential
     await call(bus, PASSWORD_CHANGE, change("secret", "correct horse"))
+    after = (await directory.log_in("alice@a.test", "correct horse")).credential
+    assert after != before
+    assert [each.record.credential for each in heard if each.record is not None] == [after]
     assert (await directory.log_in("alice@a.test", "secret")).account is None
     assert (await directory.log_in("alice@a.test", "correct horse")).account
+
+
+async def test_only_a_change_of_the_password_changes_the_credential(directory: Running) -> None:
+    first = await directory.create("alice@a.test")
+    await call(directory.bus, ACCOUNT_UPDATE, AccountUpdate(address="alice@a.test", quota=5))
+    assert (await call(directory.bus, ACCOUNT_GET, AccountLookup(id=first.id))).credential == first.credential
+    await call(directory.bus, ACCOUNT_UPDATE, AccountUpdate(address="alice@a.test", password="secret"))
+    assert (await call(directory.bus, ACCOUNT_GET, AccountLookup(id=first.id))).credential != first.credential
 
 
 async def test_composed_and_decomposed_passwords_are_one(directory: Running) -> None:

@@ -53,13 +53,22 @@ def sample(annotation: object, metadata: tuple[object, ...] = ()) -> object:
     return {int: 7, bool: True, bytes: "AQIDBA=="}[annotation]  # type: ignore[index]
 
 
+def of_version_1(told: object, golden: object) -> object:
+    """What is told, without the fields that were added since, at any depth."""
+    if isinstance(told, dict) and isinstance(golden, dict):
+        return {key: of_version_1(told[key], golden[key]) for key in golden}
+    if isinstance(told, list) and isinstance(golden, list) and len(told) == len(golden):
+        return [of_version_1(*pair) for pair in zip(told, golden, strict=True)]
+    return told
+
+
 @pytest.mark.parametrize("name", sorted(MODELS))
 def test_golden_text_parses_and_says_the_same(name: str) -> None:
     text = (GOLDEN / f"{name}.json").read_text()
     parsed = MODELS[name].model_validate_json(text)
     told = json.loads(parsed.model_dump_json())
     golden = json.loads(text)
-    assert {key: told[key] for key in golden} == golden
+    assert of_version_1(told, golden) == golden
 
 
 @pytest.mark.parametrize("name", sorted(MODELS))

@@ -15,11 +15,12 @@ class AuthenticateRequest(Message):
 
 
 class AuthenticateReply(Message):
-    """account: the id, None when refused. login: the canonical address."""
+    """account: the id, None when refused. login: the canonical address. credential: as in `Account`."""
 
     account: str | None = None
     login: str = ""
     reason: str = ""
+    credential: str = ""
 
 
 AUTHENTICATE = Operation("mail.v1.directory.authenticate", AuthenticateRequest, AuthenticateReply)
@@ -91,13 +92,15 @@ DOMAIN_DELETE = Operation("mail.v1.directory.manage.domain.delete", DomainName, 
 
 class Account(Message):
     """id: opaque, never reused. address: the login and primary address. quota: bytes, 0 is without limit.
-    addresses: all that are its own: the primary, and aliases that lead only to it."""
+    addresses: all that are its own: the primary, and aliases that lead only to it. credential: an opaque word that is
+    another one after the password was changed, so that a session can tell whether it was let in by the present one."""
 
     id: str
     address: str
     quota: int = 0
     enabled: bool = True
     addresses: list[str] = []
+    credential: str = ""
 
 
 class AccountCreate(Message):

@@ -21,7 +21,7 @@ from barid_runtime.clock import Clock
 
 from ..policy.addresses import canonical
 from ..policy.ownership import affected, own_addresses
-from ..policy.passwords import MAX_PASSWORD, prepare
+from ..policy.passwords import MAX_PASSWORD, credential_of, prepare
 from ..ports import AccountRow, Book, HashingBusy, PasswordHasher, Register, Store
 from .domains import address_of, domain_name
 
@@ -37,6 +37,7 @@ def told(book: Book, row: AccountRow) -> Account:
         quota=row.quota,
         enabled=row.enabled,
         addresses=own_addresses(book, row.id, row.address),
+        credential=credential_of(row.password),
     )
 
 

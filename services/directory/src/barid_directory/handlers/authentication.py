@@ -14,14 +14,22 @@ import secrets
 from collections import OrderedDict
 
 from barid_contracts.base import Empty
-from barid_contracts.directory import AuthenticateReply, AuthenticateRequest, PasswordChange
-from barid_runtime.bus.port import OperationFailed
+from barid_contracts.directory import (
+    DIRECTORY_CHANGED,
+    AuthenticateReply,
+    AuthenticateRequest,
+    DirectoryChanged,
+    PasswordChange,
+)
+from barid_runtime.bus.port import Bus, OperationFailed
+from barid_runtime.bus.typed import announce
 from barid_runtime.clock import Clock
 from barid_runtime.logging import get_logger
 
 from ..policy.addresses import canonical
-from ..policy.passwords import complaint, prepare
+from ..policy.passwords import complaint, credential_of, prepare
 from ..ports import AccountRow, HashingBusy, PasswordHasher, Register, Store
+from .accounts import told
 
 log = get_logger("barid.directory")
 
@@ -35,8 +43,9 @@ REFUSED = AuthenticateReply(reason="wrong login or password")
 
 
 class Authentication:
-    def __init__(self, store: Store, hasher: PasswordHasher, clock: Clock) -> None:
+    def __init__(self, store: Store, hasher: PasswordHasher, bus: Bus, clock: Clock) -> None:
         self._store = store
+        self._bus = bus
         self._hasher = hasher
         self._clock = clock
         self._key = secrets.token_bytes(32)
@@ -54,7 +63,7 @@ class Authentication:
                 disabled=account is not None,
             )
             return REFUSED
-        return AuthenticateReply(account=account.id, login=account.address)
+        return AuthenticateReply(account=account.id, login=account.address, credential=credential_of(account.password))
 
     async def change_password(self, request: PasswordChange) -> Empty:
         account = await self._account_if_right(request.login, request.password)
@@ -71,7 +80,15 @@ class Authentication:
         if not await self._replace(account, hashed):
             raise OperationFailed("conflict", "the password was changed by somebody else just now")
         log.info("password changed by its user", account=account.id)
+        await self._tell(account.id)
         return Empty()
+
+    async def _tell(self, account: str) -> None:
+        """Sessions that the old password let in end by this."""
+        row = await self._store.consult(lambda book: book.account_by_id(account))
+        if row is not None:
+            record = await self._store.consult(lambda book: told(book, row))
+            await announce(self._bus, DIRECTORY_CHANGED, DirectoryChanged(account=account, record=record))
 
     async def _account_if_right(self, login: str, password: str) -> AccountRow | None:
         """The account, enabled or not, if the password is its own."""

@@ -101,7 +101,7 @@ class DirectoryService:
     async def _open(self) -> None:
         self._store = store = await self._open_store()
         self._bus = bus = await self._open_bus()
-        authentication = Authentication(store, self._hasher, self._clock)
+        authentication = Authentication(store, self._hasher, bus, self._clock)
         domains = Domains(store, bus)
         accounts = Accounts(store, self._hasher, bus, self._clock, self._new_id)
         aliases = Aliases(store, bus)

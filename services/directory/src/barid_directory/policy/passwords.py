@@ -1,5 +1,6 @@
 """Which passwords will do, and how they are written before they are hashed (RFC 8265 §4.2, OpaqueString)."""
 
+import hashlib
 import re
 import unicodedata
 
@@ -25,6 +26,15 @@ def prepare(password: str) -> bytes | None:
     except UnicodeEncodeError:
         return None
     return octets if len(octets) <= MAX_PASSWORD else None
+
+
+def credential_of(hashed: str) -> str:
+    """What others are told instead of the hash, to see that the password is another one now.
+
+    The hash holds a random salt, so this tells nothing of the password. A password that is hashed anew with today's
+    parameters counts as changed: that costs a session a new log-in, once.
+    """
+    return hashlib.sha256(hashed.encode()).hexdigest()[:16]
 
 
 def complaint(password: str, login: str) -> str | None:
