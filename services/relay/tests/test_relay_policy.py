@@ -59,33 +59,36 @@ def backwards(names: list[str]) -> None:
 
 def test_hosts_in_order() -> None:
     records = [(20, "c"), (10, "b"), (10, "a"), (30, "d"), (30, "a")]
-    assert mx_hosts("far.test", records, lambda host: False, backwards) == ["b", "a", "c", "d"]
-    assert mx_hosts("far.test", records, lambda host: host == "c", backwards) == ["b", "a"]
+    assert mx_hosts("far.test", records, lambda host: False, backwards) == [["b", "a"], ["c"], ["d"]]
+    assert mx_hosts("far.test", records, lambda host: host == "c", backwards) == [["b", "a"]]
     assert mx_hosts("far.test", records, lambda host: host == "b", backwards) is LOOP
-    assert mx_hosts("far.test", [], lambda host: False, backwards) == ["far.test"]
+    assert mx_hosts("far.test", [], lambda host: False, backwards) == [["far.test"]]
     assert mx_hosts("far.test", [], lambda host: True, backwards) is LOOP
     assert mx_hosts("far.test", [(0, "")], lambda host: False, backwards) is NULL_MX
-    assert mx_hosts("far.test", [(0, ""), (5, "a")], lambda host: False, backwards) == ["a"]
+    assert mx_hosts("far.test", [(0, ""), (5, "a")], lambda host: False, backwards) == [["a"]]
 
 
 @given(st.lists(st.tuples(st.integers(0, 3), st.sampled_from(["", "a", "b", "c", "self"])), max_size=12))
 def test_no_host_twice_none_of_ours_none_worse_before_better(records: list[tuple[int, str]]) -> None:
-    found = mx_hosts("far.test", records, lambda host: host == "self", lambda names: None)
-    if isinstance(found, Answer):
-        assert found in (LOOP, NULL_MX)
+    groups = mx_hosts("far.test", records, lambda host: host == "self", lambda names: None)
+    if isinstance(groups, Answer):
+        assert groups in (LOOP, NULL_MX)
         return
+    assert all(groups)
+    found = [host for equals in groups for host in equals]
     assert len(found) == len(set(found)) <= MOST_HOSTS
     assert "self" not in found and "" not in found
     best = {host: min(p for p, each in records if each == host) for host in found if host != "far.test"}
     ours = [p for p, host in records if host == "self"]
     assert all(p < min(ours, default=99) for p in best.values())
     assert [best[host] for host in found if host in best] == sorted(best.values())
+    assert all(len({best[host] for host in equals if host in best}) <= 1 for equals in groups)
 
 
 def test_literals() -> None:
     assert literal_address("[192.0.2.1]") == "192.0.2.1"
     assert literal_address("[IPv6:2001:db8::1]") == "2001:db8::1"
-    for text in ("[x]", "192.0.2.1", "[]", "[192.0.2.300]"):
+    for text in ("[x]", "192.0.2.1", "[]", "[192.0.2.300]", "[IPv6:fe80::1%eth0]"):
         assert literal_address(text) is None
 
 

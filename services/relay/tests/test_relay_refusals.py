@@ -1,6 +1,7 @@
 """What other hosts say and do, and what becomes of the mail and its sender."""
 
 import asyncio
+from ipaddress import ip_network
 from typing import Any
 
 from barid_relay.adapters.smtp.timeouts import Timeouts
@@ -113,7 +114,7 @@ async def test_what_is_transient_is_tried_later(office: Office, start: Any) -> N
 
 async def test_a_host_that_never_takes_mail_is_believed_if_the_dns_led_there(office: Office, start: Any) -> None:
     async with Foreign(replies={"GREETING": "521 5.3.2 no mail here"}).open() as far:
-        await start(outbound="direct", smtp_port=far.port)
+        await start(outbound="direct", smtp_port=far.port, dial_networks=(ip_network("127.0.0.0/8"),))
         await office.outcome(await office.mail("a@[127.0.0.1]"), "bounced")
 
 

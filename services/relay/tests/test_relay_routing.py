@@ -1,5 +1,6 @@
 """Where mail goes by the DNS: MX records from a master file, hosts on addresses of this machine."""
 
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
 
@@ -7,6 +8,8 @@ import pytest
 
 from .foreign import Foreign
 from .office import Office
+
+HERE = (ip_network("127.0.0.0/8"),)
 
 ZONE = """
 $TTL 60
@@ -40,7 +43,7 @@ def zone(tmp_path: Path) -> Path:
 @pytest.fixture
 def direct(start: Any, zone: Path) -> Any:
     async def start_direct(port: int, **more: Any) -> Any:
-        return await start(outbound="direct", dns_zone_file=zone, smtp_port=port, **more)
+        return await start(outbound="direct", dns_zone_file=zone, smtp_port=port, dial_networks=HERE, **more)
 
     return start_direct
 
@@ -118,7 +121,7 @@ async def test_a_host_that_greets_with_our_name_is_ourselves(office: Office, dir
 
 async def test_rows_follow_the_settings(office: Office, start: Any, zone: Path) -> None:
     """What was queued for a dead host goes by the smarthost when the operator says so."""
-    relay = await start(outbound="direct", dns_zone_file=zone, smtp_port=1)
+    relay = await start(outbound="direct", dns_zone_file=zone, smtp_port=1, dial_networks=HERE)
     mail_id = await office.mail("bob@far.test")
     await office.deferred(mail_id)
     await relay.drain()

@@ -6,6 +6,7 @@ from typing import ClassVar, Literal
 
 from pydantic import Field, SecretStr, field_validator, model_validator
 
+from barid_runtime.networks import Network
 from barid_runtime.settings import ServiceSettings
 
 _NAME = re.compile(r"[A-Za-z0-9._-]{1,255}|\[[A-Za-z0-9.:]{1,60}\]")
@@ -34,6 +35,14 @@ class Settings(ServiceSettings):
     dns_nameservers: list[str] = Field(default=[], description="address or address:port; none: the system's")
     dns_zone_file: Path | None = Field(
         default=None, description="a master file (RFC 1035 §5) that answers instead of the DNS, for tests"
+    )
+    dial_networks: tuple[Network, ...] = Field(
+        default=(),
+        description="private or otherwise special networks in which hosts are dialled that only the DNS names",
+    )
+    own_hosts: tuple[str, ...] = Field(
+        default=(),
+        description="names and addresses, besides hostname and its addresses, by which the world reaches our own MX",
     )
     smtp_port: int = Field(default=25, ge=1, le=65535, description="port of MX hosts; another one for tests")
 

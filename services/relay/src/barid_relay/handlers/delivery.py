@@ -6,6 +6,7 @@ from time import perf_counter
 from barid_runtime.journal.port import BodyReader, JournalError
 from barid_runtime.logging import get_logger
 
+from ..policy.mx import LOOP
 from ..ports.hosts import Answer, Dialer, DialFailed, Fate, Letter, Session, Stale
 from ..ports.queue import Parcel
 from .finding import Finder
@@ -100,6 +101,9 @@ class Line:
             except DialFailed as failed:
                 log.info("no session", host=hop.name, address=hop.address, said=failed.answer.text)
                 failures.append(failed.answer)
+                if failed.answer is LOOP:
+                    # It was ourselves, so who comes after it would bring the mail back (RFC 5321 §5.1).
+                    break
         hopeful = [answer for answer in failures if answer.fate is not Fate.BOUNCED]
         raise DialFailed((hopeful or failures)[-1])
 

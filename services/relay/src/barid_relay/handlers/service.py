@@ -96,7 +96,7 @@ class Relay:
     def _worker_maker(
         self, doors: Doors, settling: Settling
     ) -> Callable[[str, Callable[[], None], Callable[[], bool]], Worker]:
-        finder = Finder(doors.resolver, self._routing, doors.shuffle)
+        finder = Finder(doors.resolver, self._routing, doors.clock, doors.shuffle)
 
         def make(destination: str, more: Callable[[], None], yields: Callable[[], bool]) -> Worker:
             line = Line(destination, finder, doors.dialer, self._sessions, doors.bodies, self.meters)

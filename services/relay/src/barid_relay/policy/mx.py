@@ -15,19 +15,26 @@ NO_HOST = Answer(Fate.BOUNCED, "5.4.4", reason="The domain has no host for its m
 BAD_DOMAIN = Answer(Fate.BOUNCED, "5.1.2", reason="The address has no domain that mail can go to")
 
 
+def not_public(addresses: Sequence[str]) -> Answer:
+    """Every host there is has only addresses that we don't dial (`policy.reach`)."""
+    named = ", ".join(addresses[:3]) + (", …" if len(addresses) > 3 else "")
+    reason = f"The domain's host for mail has an address that is not on the Internet ({named}), so nobody was dialled"
+    return Answer(Fate.BOUNCED, "5.4.4", reason=reason)
+
+
 def mx_hosts(
     domain: str,
     records: Sequence[tuple[int, str]],
     is_own: Callable[[str], bool],
     shuffle: Callable[[list[str]], None],
-) -> list[str] | Answer:
-    """Best first, equals in random order (§5.1); or why there is none.
+) -> list[list[str]] | Answer:
+    """Groups of hosts: best first, equals together in random order (§5.1); or why there is none.
 
-    No record at all: the domain itself is the host. We ourselves among them: only better ones are of use, lest mail go
-    round in circles. A lone "" is the null MX; among others it is only an unusable name.
+    No record at all: the domain itself is the host. We ourselves among them, by name: only better ones are of use, lest
+    mail go round in circles. A lone "" is the null MX; among others it is only an unusable name.
     """
     if not records:
-        return LOOP if is_own(domain) else [domain]
+        return LOOP if is_own(domain) else [[domain]]
     usable = [(preference, host) for preference, host in records if host]
     if not usable:
         return NULL_MX
@@ -36,12 +43,16 @@ def mx_hosts(
         usable = [(preference, host) for preference, host in usable if preference < limit]
         if not usable:
             return LOOP
-    hosts: list[str] = []
+    groups: list[list[str]] = []
+    seen: set[str] = set()
     for preference in sorted({preference for preference, _ in usable}):
-        equals = sorted({host for each, host in usable if each == preference} - set(hosts))
+        equals = sorted({host for each, host in usable if each == preference} - seen)
         shuffle(equals)
-        hosts += equals
-    return hosts[:MOST_HOSTS]
+        equals = equals[: MOST_HOSTS - len(seen)]
+        if equals:
+            groups.append(equals)
+            seen.update(equals)
+    return groups
 
 
 def literal_address(domain: str) -> str | None:
@@ -51,6 +62,8 @@ def literal_address(domain: str) -> str | None:
     text = domain[1:-1]
     if text[:5].lower() == "ipv6:":
         text = text[5:]
+    if "%" in text:  # a zone is for this machine alone, and RFC 5321 §4.1.3 has none
+        return None
     try:
         return str(ip_address(text))
     except ValueError:

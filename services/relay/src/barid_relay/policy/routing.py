@@ -7,8 +7,11 @@ below, which no domain can have.
 from dataclasses import dataclass
 from ipaddress import ip_address
 
+from barid_runtime.networks import parse_ip
+
 from ..ports.hosts import Hop, Login, Tls
 from ..settings import Settings, host_and_port
+from .reach import Reach
 
 CAPTURE = "=capture"
 SMARTHOST = "=smarthost"
@@ -40,7 +43,12 @@ class Routing:
         self._routes = {domain.lower().rstrip("."): target for domain, target in settings.routes.items()}
         self._mode = settings.outbound
         self.smarthost = _smarthost(settings) if settings.smarthost else None
-        self._own_name = settings.hostname.lower().rstrip(".")
+        names = [settings.hostname, *settings.own_hosts]
+        self._own_names = frozenset(name.lower().rstrip(".") for name in names if parse_ip(name) is None)
+        self.own_addresses = [name for name in names if parse_ip(name) is not None]
+        """Ours by the operator's word."""
+        self.hostname = settings.hostname
+        self.reach = Reach(settings.dial_networks)
         self.port = settings.smtp_port
 
     def destination(self, domain: str) -> str:
@@ -64,8 +72,8 @@ class Routing:
         return ByMx(destination)
 
     def is_own(self, host: str) -> bool:
-        """Whether it is the name that we greet with."""
-        return host.lower().rstrip(".") == self._own_name
+        """Whether it is a name of ours."""
+        return host.lower().rstrip(".") in self._own_names
 
 
 def _smarthost(settings: Settings) -> Hop:

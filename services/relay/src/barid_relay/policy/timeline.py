@@ -86,6 +86,7 @@ def timeline(
                 n=outcome.n,
                 address=mail.reverse_path,
                 detail=f"dsn {child}",
+                parent=mail.mail_id,
             )
         )
     return sorted(steps, key=lambda step: step.at)
