@@ -50,6 +50,9 @@ async def test_status_of_all_that_it_may_be_asked(house: House) -> None:
     client = await house.imap()
     (line,) = await client.ok("STATUS INBOX (UIDVALIDITY HIGHESTMODSEQ APPENDLIMIT)")
     assert b"APPENDLIMIT 52428800" in line
+    for content in (b"Subject: one\r\n\r\n", b"Subject: two\r\n\r\nand more\r\n"):
+        await client.append(content)
+    assert await client.ok("STATUS INBOX (MESSAGES SIZE)") == [b"* STATUS INBOX (MESSAGES 2 SIZE 42)"]
     assert (await client.no("STATUS Nowhere (MESSAGES)")).startswith(b"NO [NONEXISTENT]")
 
 

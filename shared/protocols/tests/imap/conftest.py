@@ -342,6 +342,7 @@ class Host:
             status.UNSEEN: sum(not box.table.mask(message.code) & SEEN for message in box.messages.values()),
             status.HIGHESTMODSEQ: box.modseq,
             status.APPENDLIMIT: 1000,
+            status.SIZE: sum(len(message.data) for message in box.messages.values()),
         }
         return (responses.status_line(event.mailbox, {item: values[item] for item in event.items}), ok("Done"))
 

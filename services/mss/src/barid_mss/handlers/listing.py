@@ -70,4 +70,5 @@ _FIELDS = {
     items.UIDVALIDITY: "uidvalidity",
     items.UNSEEN: "unseen",
     items.HIGHESTMODSEQ: "modseq",
+    items.SIZE: "size",
 }

@@ -18,6 +18,7 @@ AFTER_LOGIN = (
     b"UNSELECT",
     b"MOVE",
     b"CONDSTORE",
+    b"STATUS=SIZE",
 )
 
 ENABLEABLE = frozenset({b"CONDSTORE"})
