@@ -1,7 +1,8 @@
 """Runs the services that the API asks, and the API, in one process on the real parts: `python house_program.py DATA`.
 
 Prints one line of JSON once all have started: the ports by service and listener, and the bus's under `bus`. Mail for
-slow.test is tried, in vain; other domains' is captured. Ends in order at SIGTERM.
+slow.test and late.test is tried, in vain; mail for taken.test is taken by a foreign MTA, which refuses
+`nobody@taken.test`; other domains' is captured. Ends in order at SIGTERM.
 """
 
 import asyncio
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import uvloop
+from aiosmtpd.smtp import SMTP
 
 import barid_admin.__main__
 import barid_admin.settings
@@ -39,7 +41,10 @@ SERVICES: dict[str, tuple[Any, Any, dict[str, Any]]] = {
     "relay": (
         barid_relay.__main__,
         barid_relay.settings,
-        {"outbound": "capture", "routes": {"slow.test": "127.0.0.1:1"}},
+        {
+            "outbound": "capture",
+            "routes": {"slow.test": "127.0.0.1:1", "late.test": "127.0.0.1:1", "taken.test": "127.0.0.1:{foreign}"},
+        },
     ),
     "mda": (barid_mda.__main__, barid_mda.settings, {}),
     "smtp_ingress": (
@@ -62,12 +67,29 @@ SERVICES: dict[str, tuple[Any, Any, dict[str, Any]]] = {
 }
 
 
+class Foreign:
+    """An MTA of somebody else."""
+
+    async def handle_RCPT(self, server: Any, session: Any, envelope: Any, address: str, options: Any) -> str:
+        if address.startswith("nobody@"):
+            return "550 5.1.1 We know nobody"
+        envelope.rcpt_tos.append(address)
+        return "250 2.1.5 Ok"
+
+    async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:
+        return "250 2.0.0 Taken"
+
+
 async def main(data: Path) -> None:
     logging.configure("warning", "console")
     stopping = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stopping.set)
     nats = EmbeddedNats(data / "nats", users=dict.fromkeys(SERVICES, "secret"))
     await nats.start()
+    foreign = await asyncio.get_running_loop().create_server(lambda: SMTP(Foreign()), "127.0.0.1", 0)
+    port = foreign.sockets[0].getsockname()[1]
+    routes = SERVICES["relay"][2]["routes"]
+    SERVICES["relay"][2]["routes"] = {domain: target.format(foreign=port) for domain, target in routes.items()}
     services = [
         program.build(
             settings.Settings(
@@ -83,6 +105,7 @@ async def main(data: Path) -> None:
         await stopping.wait()
     finally:
         await runner.drain()
+        foreign.close()
         await nats.stop()
 
 

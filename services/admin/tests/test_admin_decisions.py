@@ -73,7 +73,14 @@ async def hold(house: House, address: str, count: int) -> list[str]:
             for _ in range(count)
         ]
         settlements = [
-            Settlement(mail_id=mail.mail_id, n=0, account=account, outcome="held", reason="it broke the handler")
+            Settlement(
+                mail_id=mail.mail_id,
+                n=0,
+                account=account,
+                outcome="held",
+                delivered_to=address,
+                reason="it broke the handler",
+            )
             for mail in mails
         ]
         await call(bus, SETTLE, SettleRequest(accepted=AcceptedBatch(mails=mails), settlements=settlements))

@@ -109,9 +109,9 @@ def test_the_timeline_of_a_mail_with_rules_and_children(house: House, api: Api) 
     timeline = api.get("/v1/trace", message_id=message_id.strip("<>"))
     said = [(step["what"], step["address"]) for step in timeline["steps"]]
     assert said[0] == ("accepted", "")
-    assert sorted(said[1:]) == sorted(
-        [("filed", bob), ("captured", "dora@else.test"), ("child", ann), ("accepted", ""), ("filed", ann)]
-    )
+    here = [("filed", bob), ("child", ann), ("accepted", ""), ("filed", ann)]
+    assert [step for step in said[1:] if step != ("captured", "dora@else.test")] == here
+    assert ("captured", "dora@else.test") in said
     assert len(timeline["mail_ids"]) == 2
     assert timeline["missing"] == timeline["more"] == []
     times = [step["at"] for step in timeline["steps"]]

@@ -68,8 +68,10 @@ def test_the_key_in_an_authorization_field(field: str, key: str) -> None:
     assert bearer(field) == key
 
 
-def step(at: int, what: str, mail_id: str = "0" * 26, n: int | None = 0, detail: str = "") -> TraceStep:
-    return TraceStep(at=at, mail_id=mail_id, what=what, n=n, detail=detail)
+def step(
+    at: int, what: str, mail_id: str = "0" * 26, n: int | None = 0, detail: str = "", parent: str | None = None
+) -> TraceStep:
+    return TraceStep(at=at, mail_id=mail_id, what=what, n=n, detail=detail, parent=parent)
 
 
 def test_two_owners_make_one_timeline() -> None:
@@ -85,14 +87,46 @@ def test_two_owners_make_one_timeline() -> None:
     assert children(merged) == ["1" * 26]
 
 
+def test_causes_come_first_whatever_the_clocks_say() -> None:
+    """The child's teller is behind by a second."""
+    parent, child = "0" * 26, "1" * 26
+    steps = [
+        step(1000, "accepted", parent),
+        step(1500, "filed", parent),
+        step(1500, "child", child, parent=parent),
+        step(600, "accepted", child, parent=parent),
+        step(700, "attempt", child),
+        step(800, "relayed", child),
+        step(1600, "filed", parent, 1),
+    ]
+    assert merge(reversed(steps)) == steps
+
+
+def test_who_knows_more_tells_of_the_acceptance() -> None:
+    forgot = step(1, "accepted", n=None, detail="from <a@b.test>")
+    knows = step(2, "accepted", n=None, detail="from <a@b.test>, subject 'x'")
+    assert merge([forgot, knows]) == [knows]
+    of_a_child = step(1, "accepted", n=None, parent="1" * 26)
+    assert merge([of_a_child, knows]) == [of_a_child]
+
+
+def test_mails_that_made_each_other_have_a_timeline() -> None:
+    a, b = "0" * 26, "1" * 26
+    steps = [step(1, "accepted", a), step(2, "child", b, parent=a), step(3, "child", a, parent=b)]
+    assert merge(steps) == steps
+
+
+NAMES = ["0" * 26, "1" * 26, "2" * 26]
+
 STEPS = st.lists(
     st.builds(
         step,
         st.integers(0, 3),
         st.sampled_from(["accepted", "attempt", "filed", "child", "bounced"]),
-        st.sampled_from(["0" * 26, "1" * 26]),
+        st.sampled_from(NAMES),
         st.sampled_from([None, 0, 1]),
         st.sampled_from(["", "x"]),
+        st.sampled_from([None, *NAMES]),
     ),
     max_size=12,
 )
@@ -106,7 +140,36 @@ def test_a_timeline_does_not_depend_on_who_answers_first(steps: list[TraceStep],
     random.shuffle(shuffled)
     assert merge(shuffled) == merged
     assert merge(merged) == merged
-    assert [each.at for each in merged] == sorted(each.at for each in merged)
+    assert {_told(each) for each in merged if each.what != "accepted"} == {
+        _told(each) for each in steps if each.what != "accepted"
+    }
+    of_mails = [each for each in merged if each.what != "child"]
+    for name in NAMES:
+        said = [each.what for each in of_mails if each.mail_id == name]
+        assert "accepted" not in said[1:]
+
+
+def _told(step: TraceStep) -> str:
+    return step.model_dump_json()
+
+
+@UNHURRIED
+@given(STEPS, st.permutations(NAMES))
+def test_nothing_befalls_a_child_before_it_is_made(steps: list[TraceStep], age: list[str]) -> None:
+    """A child is younger than its parent, and has one."""
+    steps = [
+        each.model_copy(update={"parent": age[age.index(each.mail_id) - 1]}) if each.what == "child" else each
+        for each in steps
+        if each.what != "child" or each.mail_id != age[0]
+    ]
+    merged = merge(steps)
+    made = {each.mail_id for each in steps if each.what == "child"}
+    born = set(NAMES) - made
+    for each in merged:
+        if each.what == "child":
+            assert each.parent in born
+            born.add(each.mail_id)
+        assert each.mail_id in born
 
 
 def test_message_ids_with_and_without_brackets() -> None:

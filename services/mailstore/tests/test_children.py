@@ -74,10 +74,29 @@ async def test_a_redirect_carries_the_parents_bytes(desk: Desk, bus: Bus, settin
         prefix="Delivered-To: bob@here.test\r\n",
     )
     settlement = settle.Settlement(
-        mail_id=mail.mail_id, n=0, account="bob", outcome="discarded", children=[child], rules=["redirect"]
+        mail_id=mail.mail_id, n=0, account="bob", outcome="redirected", children=[child], rules=["redirect"]
     )
     assert await desk.settle([mail], [settlement]) == ["done"]
     (accepted,) = await accepted_for_the_relay(bus, 1)
     assert accepted.ref is not None
     assert await LocalBodies(root).read(accepted.ref) == b"Delivered-To: bob@here.test\r\n" + body
     assert [(o.kind, o.address) for o in accepted.obligations] == [("remote", "else@where.test")]
+    steps = (await desk.ask(MAILSTORE_TRACE, TraceRequest(mail_id=mail.mail_id))).steps
+    assert [(step.what, step.parent) for step in steps] == [
+        ("accepted", None),
+        ("redirected", None),
+        ("child", mail.mail_id),
+    ]
+
+
+async def test_a_child_is_told_with_its_parent_and_its_own_time(desk: Desk) -> None:
+    """Its id has the time of its parent, who may have been accepted long before."""
+    parent = make_mail("ann")
+    later = parent.at + 60_000
+    child = make_mail("bob", mail_id=child_id(parent.mail_id, 0, 0), parent=parent.mail_id, at=later)
+    await desk.settle([child], [filed(child)])
+    accepted, end = (await desk.ask(MAILSTORE_TRACE, TraceRequest(mail_id=child.mail_id))).steps
+    if accepted.what != "accepted":  # the desk's clock may be behind that minute
+        accepted, end = end, accepted
+    assert (accepted.at, accepted.parent) == (later, parent.mail_id)
+    assert (end.what, end.detail) == ("filed", "in INBOX")

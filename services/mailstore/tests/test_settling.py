@@ -137,8 +137,9 @@ async def test_a_stale_script_settles_nothing(desk: Desk) -> None:
     assert active.etag
     mail = make_mail("bob")
     assert await desk.settle([mail], [filed(mail)]) == ["stale"]
-    gone = settle.Settlement(mail_id=mail.mail_id, n=0, account="bob", outcome="discarded")
-    assert await desk.settle([mail], [gone]) == ["stale"]
+    for outcome in ("discarded", "redirected"):
+        gone = settle.Settlement(mail_id=mail.mail_id, n=0, account="bob", outcome=outcome)
+        assert await desk.settle([mail], [gone]) == ["stale"]
     assert (await desk.ask(settle.MAILSTORE_MISSING, settle.MissingRequest(keys=[Key(mail_id=mail.mail_id, n=0)]))).keys
     assert await desk.settle([mail], [filed(mail, 0, "Junk", script=active.etag)]) == ["done"]
     await desk.ask(settle.SIEVE_ACTIVATE, settle.ScriptName(account="bob", name=""))

@@ -136,7 +136,7 @@ def test_a_question_is_handed_up() -> None:
 
 def test_redirect_sends_the_mail_itself_on() -> None:
     end = delivered('redirect "Carol@c.test";')
-    assert (end.outcome, list(end.filings), end.reason) == ("discarded", [], "redirected to Carol@c.test")
+    assert (end.outcome, list(end.filings), end.reason) == ("redirected", [], "to Carol@c.test")
     (child,) = end.children
     assert (child.kind, child.body, child.reverse_path, child.recipients) == (
         "redirect",

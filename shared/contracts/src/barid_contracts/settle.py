@@ -44,14 +44,15 @@ class VacationMemory(Message):
 class Settlement(Message):
     """The proposed end of one obligation.
 
-    script: the etag of the Sieve script that was run (`""` for none); a mailstore that knows a newer one answers
-    `stale` and does nothing. reason: why it is held, bounced or discarded, for the trace.
+    outcome: `redirected` is a redirect without a copy kept. script: the etag of the Sieve script that was run (`""` for
+    none); a mailstore that knows a newer one answers `stale` and does nothing. reason: why it is held, bounced,
+    redirected or discarded, for the trace.
     """
 
     mail_id: MailId
     n: int
     account: str
-    outcome: Literal["filed", "discarded", "held", "bounced"]
+    outcome: Literal["filed", "discarded", "held", "bounced", "redirected"]
     delivered_to: str = ""
     filings: list[Filing] = Field(default_factory=list)
     children: list[Child] = Field(default_factory=list)

@@ -11,8 +11,9 @@ class TraceRequest(Message):
 
 
 class TraceStep(Message):
-    """at: epoch ms. what: accepted, filed, discarded, held, bounced, relayed, captured, attempt, child.
-    n: the obligation. detail: for people."""
+    """at: epoch ms. what: accepted, filed, redirected, discarded, held, bounced, relayed, captured, attempt, child.
+    n: the obligation. detail: for people. mail_id of a `child` is the child's. parent: of a `child` the mail that made
+    it, and of an `accepted` the mail that this one is a child of, where its teller knows it."""
 
     at: int
     mail_id: str
@@ -20,6 +21,7 @@ class TraceStep(Message):
     n: int | None = None
     address: str = ""
     detail: str = ""
+    parent: str | None = None
 
 
 class TraceReply(Message):

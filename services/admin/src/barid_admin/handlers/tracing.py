@@ -25,8 +25,9 @@ PROBE_TIMEOUT = 1.0
 
 
 class Step(BaseModel):
-    """n: the obligation (one recipient of the mail). what: accepted, filed, discarded, held, bounced, relayed,
-    captured, attempt, child. mail_id of a `child` is the child's, whose own steps follow."""
+    """n: the obligation (one recipient of the mail). what: accepted, filed, redirected, discarded, held, bounced,
+    relayed, captured, attempt, child. mail_id of a `child` is the child's, whose own steps follow, and parent the mail
+    that made it; an `accepted` names its parent, too, if it is a child itself."""
 
     at: datetime
     mail_id: str
@@ -34,11 +35,13 @@ class Step(BaseModel):
     n: int | None
     address: str
     detail: str
+    parent: str | None
 
 
 class Timeline(BaseModel):
-    """steps: by time, of the mail and of all that it led to (redirects, vacation replies, notices). missing: services
-    that did not answer, whose steps are not here. more: children were left out, ask for them by their mail_id."""
+    """steps: causes before what they led to, else by time; of the mail and of all that came of it (redirects, vacation
+    replies, notices). `at` is by the clock of who tells it. missing: services that did not answer, whose
+    steps are not here. more: children were left out, ask for them by their mail_id."""
 
     mail_ids: list[str]
     steps: list[Step]

@@ -1,5 +1,7 @@
 """Settling, and what an operator does with mails that delivery could not settle."""
 
+from typing import get_args
+
 from barid_contracts.mail import ACCEPTED_LOCAL, Accepted, AcceptedBatch
 from barid_contracts.queue import HELD_ACT, HELD_LIST, HeldAction, HeldPage, QueueActionReply, QueueListRequest
 from barid_contracts.settle import (
@@ -10,6 +12,7 @@ from barid_contracts.settle import (
     AttemptRequest,
     MissingReply,
     MissingRequest,
+    Settlement,
     SettleRequest,
 )
 from barid_runtime.bus.port import Bus
@@ -32,7 +35,7 @@ class Meters:
 
     def __init__(self, metrics: Metrics) -> None:
         settled = metrics.counter("settled", "Local obligations settled", ["outcome"])
-        self.outcomes = {name: settled.labels(name) for name in ("filed", "discarded", "held", "bounced")}
+        self.outcomes = {name: settled.labels(name) for name in get_args(Settlement.model_fields["outcome"].annotation)}
         answers = metrics.counter("settle_answers", "Answers that changed nothing", ["status"])
         self.unchanged = {name: answers.labels(name) for name in ("repeated", "stale")}
         self.batch = metrics.sizes("settle_batch", "Settlements in one request")

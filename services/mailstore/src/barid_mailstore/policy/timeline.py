@@ -12,7 +12,8 @@ _DIGITS = {character: value for value, character in enumerate("0123456789ABCDEFG
 
 @dataclass(frozen=True, slots=True)
 class LedgerRow:
-    """detail: JSON of mailboxes, rules, reason, children; None for a plain filing in INBOX. subject: None once the
+    """detail: JSON of mailboxes, rules, reason, children, and of a child mail parent and when it was accepted (epoch
+    ms); None for a plain filing in INBOX. subject: None once the
     last copy is gone."""
 
     n: int
@@ -52,19 +53,23 @@ def timeline(
 ) -> list[TraceStep]:
     """attempts: (n, count, at, error). released: (n, at, reason). given_up: children, (mail_id, at, kind, reason)."""
     steps: list[TraceStep] = []
+    details: list[dict[str, Any]] = [json.loads(row.detail) if row.detail else {} for row in rows]
     if rows:
         origin = next((row.reverse_path for row in rows if row.reverse_path is not None), "")
         subject = next((row.subject for row in rows if row.subject), "")
         detail = f"from <{origin}>" + (f", subject {subject!r}" if subject else "")
-        steps.append(TraceStep(at=time_of(mail_id), mail_id=mail_id, what="accepted", detail=detail))
+        at = next((told["accepted"] for told in details if "accepted" in told), time_of(mail_id))
+        parent = next((told["parent"] for told in details if "parent" in told), None)
+        steps.append(TraceStep(at=at, mail_id=mail_id, what="accepted", detail=detail, parent=parent))
     for n, count, at, error in attempts:
         steps.append(TraceStep(at=at, mail_id=mail_id, what="attempt", n=n, detail=f"{count}: {error}"))
     for n, at, reason in released:
         steps.append(TraceStep(at=at, mail_id=mail_id, what="attempt", n=n, detail=f"released; was held: {reason}"))
     for child_id, at, kind, reason in given_up:
-        steps.append(TraceStep(at=at, mail_id=child_id, what="child", detail=f"{kind} given up: {reason}"))
-    for row in rows:
-        held = json.loads(row.detail) if row.detail else {}
+        steps.append(
+            TraceStep(at=at, mail_id=child_id, what="child", detail=f"{kind} given up: {reason}", parent=mail_id)
+        )
+    for row, told in zip(rows, details, strict=True):
         steps.append(
             TraceStep(
                 at=row.at,
@@ -72,10 +77,10 @@ def timeline(
                 what=row.outcome if row.outcome != "appended" else "filed",
                 n=row.n,
                 address=row.address,
-                detail=_words(row, held),
+                detail=_words(row, told),
             )
         )
-        for child in held.get("children", ()):
+        for child in told.get("children", ()):
             to = ", ".join(child["to"])
             steps.append(
                 TraceStep(
@@ -85,6 +90,7 @@ def timeline(
                     n=row.n,
                     address=to,
                     detail=f"{child['kind']} {child['mail_id']}",
+                    parent=mail_id,
                 )
             )
     return sorted(steps, key=lambda step: step.at)

@@ -27,7 +27,7 @@ from barid_protocols.sieve import (
 from ..ports import Script
 from .at_hand import MailAtHand
 from .children import failure_notice, redirected, vacation_reply
-from .proposal import Filing, Proposal
+from .proposal import Filing, Outcome, Proposal
 
 MAX_HOPS = 100
 """Received fields beyond which a mail is going in circles (RFC 5321 §6.3: at least 100)."""
@@ -121,23 +121,25 @@ class _Execution:
             elif isinstance(action, Discard):
                 self.rules.append(f"line {action.line}: discard")
         mail_id, obligation = self.at_hand.mail.mail_id, self.obligation
+        outcome: Outcome = "filed"
+        reason = ""
+        if not self.filings:
+            to = [recipient for child in self.children for recipient in child.recipients]
+            outcome = "redirected" if to else "discarded"
+            reason = f"to {', '.join(to)}" if to else "discarded by the script"
         return Proposal(
             mail_id,
             obligation.n,
             self.account.id,
-            "filed" if self.filings else "discarded",
+            outcome,
             obligation.address,
             filings=tuple(self.filings.values()),
             children=self.children,
             vacation=self.vacation,
             script=self.script.etag,
-            reason="" if self.filings else self._where_to(),
+            reason=reason,
             rules=self.rules,
         )
-
-    def _where_to(self) -> str:
-        to = [recipient for child in self.children for recipient in child.recipients]
-        return f"redirected to {', '.join(to)}" if to else "discarded by the script"
 
     def _file(self, filing: Filing) -> None:
         """One copy a mailbox, with the flags of all (RFC 5228 §2.10.3)."""

@@ -11,7 +11,7 @@ from typing import Literal
 
 from barid_contracts.settle import Child, VacationMemory
 
-Outcome = Literal["filed", "discarded", "held", "bounced"]
+Outcome = Literal["filed", "redirected", "discarded", "held", "bounced"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,6 +28,9 @@ _INSERT_HELD = "INSERT OR REPLACE INTO held VALUES (?, ?, ?, ?, ?, ?, NULL, ?, ?
 
 _KNOWN = "SELECT mail_id, n, body FROM ledger WHERE mail_id IN (SELECT value FROM json_each(?))"
 
+_BY_SCRIPT = ("discarded", "redirected")
+"""Ends that a script decided upon; a newer script may decide otherwise."""
+
 _INBOX_ALONE = [INBOX]
 """What most filings come to; the ledger has no detail for it."""
 
@@ -90,7 +93,7 @@ class _Settling:
         else:
             # No account is made for these: it may not exist any more.
             account = unit.find_account(settlement.account)
-            if outcome == "discarded" and account is not None and settlement.script != account.etag:
+            if outcome in _BY_SCRIPT and account is not None and settlement.script != account.etag:
                 return "stale"
             body, names = None, []
             if outcome == "held":
@@ -102,16 +105,17 @@ class _Settling:
         if children:
             self._send(mail, children)
         detail = None
-        if names != _INBOX_ALONE or settlement.rules or settlement.reason or children:
-            detail = json.dumps(
-                {
-                    "mailboxes": names,
-                    "rules": settlement.rules,
-                    "reason": settlement.reason,
-                    "children": [{"mail_id": c.mail_id, "kind": c.kind, "to": c.recipients} for c in children],
-                },
-                ensure_ascii=False,
-            )
+        if names != _INBOX_ALONE or settlement.rules or settlement.reason or children or mail.parent:
+            told: dict[str, object] = {
+                "mailboxes": names,
+                "rules": settlement.rules,
+                "reason": settlement.reason,
+                "children": [{"mail_id": c.mail_id, "kind": c.kind, "to": c.recipients} for c in children],
+            }
+            if mail.parent:
+                # A child's id has its parent's time, so only here is its own.
+                told |= {"parent": mail.parent, "accepted": mail.at}
+            detail = json.dumps(told, ensure_ascii=False)
         self.ledger_rows.append(
             (
                 mail_id,
