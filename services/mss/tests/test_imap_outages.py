@@ -72,6 +72,20 @@ async def test_a_lost_last_event_is_made_good_by_the_heartbeat(house: House) -> 
     assert await client.line() == b"* 1 EXISTS"
 
 
+async def test_a_lost_last_event_is_made_good_when_the_mailstore_starts(house: House) -> None:
+    client = await house.imap(mailbox="INBOX")
+    assert house.server is not None
+    assert house.server._desk is not None
+    view = house.server._desk.shelf.find(house.accounts["bob"], "INBOX")
+    assert view is not None
+    view.hear = lambda change: None  # type: ignore[method-assign]
+    await client.idle()
+    await house.deliver("bob")
+    await house.stop_mailstore()
+    await house.start_mailstore()
+    assert await client.line() == b"* 1 EXISTS"
+
+
 async def test_over_quota(house: House) -> None:
     from barid_contracts.directory import ACCOUNT_UPDATE, AccountUpdate
     from barid_runtime.bus.typed import call

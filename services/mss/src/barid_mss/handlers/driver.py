@@ -52,7 +52,8 @@ class Driver(ABC):
         self.door = door
         self.account: str | None = None
         self.draining = False
-        self.expelled = False
+        self.expelled = ""
+        """Why it may not stay, if so."""
         self._reader = core
         self._task: asyncio.Task[None] | None = None
         self._holding = False
@@ -110,8 +111,8 @@ class Driver(ABC):
         if not self.busy:
             self.settle()
 
-    def expel(self) -> None:
-        self.expelled = True
+    def expel(self, text: str) -> None:
+        self.expelled = text
         if not self.busy:
             self.settle()
 

@@ -1,10 +1,9 @@
-"""Who may come in: places for connections and sessions, log-ins, and their end when an account is gone."""
+"""Who may come in: places for connections and sessions, and log-ins."""
 
 import asyncio
 from enum import Enum
-from typing import Protocol
 
-from barid_contracts.directory import AUTHENTICATE, AuthenticateReply, AuthenticateRequest, DirectoryChanged
+from barid_contracts.directory import AUTHENTICATE, AuthenticateReply, AuthenticateRequest
 from barid_runtime.bus.port import Bus, BusError
 from barid_runtime.bus.typed import call
 from barid_runtime.failed_logins import DELAY_STEP, FailedLogins
@@ -14,6 +13,7 @@ from barid_runtime.networks import network_of, within
 from ..policy.limits import Places
 from ..settings import Settings
 from .measures import Measures
+from .members import Member, Members
 
 LOGIN_DEADLINE = 15.0
 """Seconds for the directory's answer: hashes wait in a queue there when everybody comes back at once."""
@@ -36,24 +36,17 @@ class LoginRefused(Exception):
         self.refusal = refusal
 
 
-class Member(Protocol):
-    """A session that has logged in."""
-
-    def expel(self) -> None:
-        """Its account is gone or disabled: end it."""
-
-
 class Gate:
-    def __init__(self, settings: Settings, bus: Bus, measures: Measures) -> None:
+    def __init__(self, settings: Settings, bus: Bus, members: Members, measures: Measures) -> None:
         self._settings = settings
         self._bus = bus
+        self._members = members
         self._measures = measures
         self._connections = Places(
             each=settings.max_reading_connections_per_network, overall=settings.max_reading_connections
         )
         self._sessions = Places(each=settings.max_sessions_per_account)
         self._failed = FailedLogins(settings.max_failed_logins)
-        self._members: dict[str, set[Member]] = {}
 
     def enter(self, ip: str) -> bool:
         """A new connection. Followed by `leave`, if it may stay."""
@@ -72,6 +65,7 @@ class Gate:
         if self._limited(ip) and self._failed.blocked(network_of(ip), asyncio.get_running_loop().time()):
             raise self._refused(protocol, ip, Refusal.BLOCKED)
         request = AuthenticateRequest(login=login, password=password, service=protocol, ip=ip)
+        changes = self._members.changes
         try:
             reply = await call(self._bus, AUTHENTICATE, request, timeout=LOGIN_DEADLINE)
         except BusError as error:
@@ -82,21 +76,13 @@ class Gate:
             raise self._refused(protocol, ip, Refusal.CREDENTIALS)
         if not self._sessions.take(reply.account):
             raise self._refused(protocol, ip, Refusal.CROWDED)
-        self._members.setdefault(reply.account, set()).add(member)
+        self._members.add(member, reply.account, reply.credential, changes)
         self._measures.login(protocol, "ok")
         return reply
 
     def log_out(self, member: Member, account: str) -> None:
         self._sessions.leave(account)
-        members = self._members[account]
-        members.discard(member)
-        if not members:
-            del self._members[account]
-
-    async def on_directory_change(self, change: DirectoryChanged) -> None:
-        if change.account is not None and (change.record is None or not change.record.enabled):
-            for member in list(self._members.get(change.account, ())):
-                member.expel()
+        self._members.remove(member, account)
 
     def _limited(self, ip: str) -> bool:
         return not within(ip, self._settings.unlimited_networks)

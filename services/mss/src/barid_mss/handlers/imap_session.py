@@ -71,7 +71,7 @@ class ImapSession(Driver):
         if self.draining:
             self.end("The server is going down; come back")
         elif self.expelled:
-            self.end("The account is not available any more")
+            self.end(self.expelled)
         elif self.selection is not None and self.selection.view.gone:
             self.end("The selected mailbox was deleted")
 

@@ -106,7 +106,7 @@ class Pop3Session(Driver):
         if self.draining:
             self.end("the server is going down; come back")
         elif self.expelled:
-            self.end("the account is not available any more")
+            self.end(self.expelled)
 
     def end(self, text: str) -> None:
         if not self.core.closed:

@@ -3,6 +3,7 @@
 import asyncio
 
 from barid_contracts.directory import DIRECTORY_CHANGED
+from barid_contracts.store import ACCOUNT_CHANGED, EVERY_ACCOUNT
 from barid_runtime.bus.typed import listen
 from barid_runtime.logging import get_logger
 from barid_runtime.metrics import Metrics
@@ -17,6 +18,7 @@ from .desk import Desk
 from .gate import Gate
 from .imap_session import ImapSession
 from .measures import Measures
+from .members import Members
 from .pop3_session import Pop3Session
 from .unreadable import Unreadable
 
@@ -55,6 +57,7 @@ class MailStorageServer:
         self._measures = Measures(metrics)
         self._doors: Doors | None = None
         self._desk: Desk | None = None
+        self._members: Members | None = None
         self._listeners: dict[str, Listener] = {}
         self._conversations: set[Conversation] = set()
         self._tasks: list[asyncio.Task[None]] = []
@@ -73,7 +76,8 @@ class MailStorageServer:
         settings, bus = self._settings, doors.bus
         statuses = Statuses(bus)
         shelf = Shelf(bus, statuses, most_rows=settings.view_cache)
-        gate = Gate(settings, bus, self._measures)
+        members = self._members = Members(bus)
+        gate = Gate(settings, bus, members, self._measures)
         self._desk = Desk(
             settings,
             bus,
@@ -88,13 +92,15 @@ class MailStorageServer:
             Unreadable(),
         )
         self._measures.views.set_function(lambda: shelf.size)
-        await listen(bus, DIRECTORY_CHANGED, gate.on_directory_change)
+        await listen(bus, DIRECTORY_CHANGED, members.on_change)
+        await listen(bus, ACCOUNT_CHANGED, shelf.on_start_of_mailstore, account=EVERY_ACCOUNT)
         for door in doors_of(settings):
             self._listeners[door.name] = await doors.open_listener(door, self._converse)
         loop = asyncio.get_running_loop()
         self._tasks = [
             loop.create_task(self._sweep(shelf), name="mss-sweep"),
             loop.create_task(self._heartbeat(shelf), name="mss-heartbeat"),
+            loop.create_task(self._recheck(members), name="mss-recheck"),
         ]
 
     def _converse(self, wire: Wire, door: Door) -> Conversation | None:
@@ -130,6 +136,11 @@ class MailStorageServer:
             except Exception:
                 log.exception("heartbeat failed")
 
+    async def _recheck(self, members: Members) -> None:
+        while True:
+            await asyncio.sleep(patience.RECHECK)
+            members.doubt_all()
+
     async def drain(self) -> None:
         """Idempotent; may be called while it has not started."""
         doors, self._doors = self._doors, None
@@ -150,6 +161,8 @@ class MailStorageServer:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        if self._members is not None:
+            await self._members.close()
         if self._desk is not None:
             await self._desk.shelf.close()
         self._listeners.clear()

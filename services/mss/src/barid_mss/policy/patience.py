@@ -26,5 +26,6 @@ HEARTBEAT = 60.0
 """Seconds between looks whether a view that somebody watches missed the last event: what a client in IDLE may wait for
 a message whose event the bus dropped."""
 
-LATE_COMMAND = 60.0
-"""Seconds that a draining session may go on with the command that runs; the service's own limit is shorter."""
+RECHECK = 15 * 60.0
+"""Seconds between looks whether those who are logged in still may be: what a lost event of the directory may cost. A
+look is a question an account."""

@@ -219,6 +219,10 @@ class Shelf:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
+    async def on_start_of_mailstore(self, event: AccountChanged) -> None:
+        """Its last events before that may be missing. Not awaited: other events wait behind this one."""
+        self._spawn(self._after_absence())
+
     async def _after_absence(self) -> None:
         """Events may have been missed. Views that nobody watches are checked when they are selected."""
         room = asyncio.Semaphore(AT_ONCE)
