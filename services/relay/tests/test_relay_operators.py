@@ -96,6 +96,24 @@ async def test_the_trace_by_message_id(office: Office, start: Any) -> None:
             await office.ask(RELAY_TRACE, TraceRequest())
 
 
+async def test_the_trace_tells_who_made_whom(office: Office, start: Any) -> None:
+    """Parent and child name each other, so that whoever merges traces can order them by cause."""
+    async with Foreign(replies={"RCPT TO:<bob@far.test>": "550 no"}).open() as far:
+        await start(routes={"far.test": far.route})
+        mail_id = await office.mail("bob@far.test", reverse_path="pen@far.test")
+        await office.outcome(mail_id, "bounced")
+        *_, made = await office.steps(mail_id)
+        assert (made.what, made.parent, made.address) == ("child", mail_id, "pen@far.test")
+        await office.outcome(made.mail_id, "relayed")
+        first, *_ = await office.steps(made.mail_id)
+        assert (first.what, first.parent, first.detail) == (
+            "accepted",
+            mail_id,
+            "from <>, subject 'Undelivered mail returned to sender'",
+        )
+        assert first.at >= made.at
+
+
 async def test_events_that_can_not_be_read_hinder_nobody(office: Office, start: Any) -> None:
     async with Foreign().open() as far:
         await start(routes={"far.test": far.route})

@@ -1,6 +1,8 @@
 """Opens all doors of the embedded size: bus, SQLite, journal on a local directory, the DNS, sockets."""
 
+import asyncio
 import random
+from collections.abc import Collection
 from contextlib import AsyncExitStack
 
 from barid_runtime.bus.nats import connect
@@ -8,6 +10,7 @@ from barid_runtime.clock import Clock, SystemClock
 from barid_runtime.database.migrations import migrate
 from barid_runtime.database.sqlite import open_database
 from barid_runtime.journal.bodies import LocalBodies
+from barid_runtime.journal.folder import writer_folders
 from barid_runtime.journal.packs import PackJournal
 from barid_runtime.journal.publisher import Publisher
 from barid_runtime.metrics import Metrics
@@ -18,6 +21,7 @@ from ..settings import Settings
 from .dns import resolver
 from .smtp.dialer import SmtpDialer
 from .smtp.timeouts import Timeouts
+from .sqlite.memory import SqliteMemory
 from .sqlite.outbox import SqliteOutbox
 from .sqlite.queue import SqliteQueue
 
@@ -58,12 +62,22 @@ def embedded(
             stack.push_async_callback(pump.close)
             closing = stack.pop_all()
 
+        async def packs_left(names: Collection[str]) -> set[str]:
+            return await asyncio.to_thread(left, names)
+
+        def left(names: Collection[str]) -> set[str]:
+            found = {name for name in names if (root / name).exists()}
+            # Without any writer the journal is away (not mounted), and nothing can be said of its packs.
+            return found if writer_folders(root) else set(names)
+
         def problems() -> dict[str, str]:
             return {"bus": "ok" if bus.connected else "not connected", "journal": journal.problem or "ok"}
 
         return Doors(
             bus=bus,
             queue=SqliteQueue(database, time),
+            memory=SqliteMemory(database),
+            packs_left=packs_left,
             outbox=pump,
             bodies=bodies,
             resolver=resolver(settings),

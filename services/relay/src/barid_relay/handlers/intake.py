@@ -2,11 +2,14 @@
 
 An event that can't be read is dropped with an error in the log: the journal has the mail, and the reconciler publishes
 again what neither queue nor ledger knows.
+
+A ghost is dropped too: the copy of an event that lay on the bus until the ledger had forgotten its mail. Its pack is
+gone, so every obligation of the mail has had its outcome (`barid_runtime.journal.lifecycle`).
 """
 
 import asyncio
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Collection, Iterable
 
 from pydantic import ValidationError
 
@@ -35,7 +38,8 @@ log = get_logger("relay.intake")
 
 
 class Intake:
-    """Runs from `start` to `close`. arrived: told which destinations have new rows."""
+    """Runs from `start` to `close`. arrived: told which destinations have new rows. packs_left: those of the named
+    packs that there still are. memory: seconds that the ledger keeps a mail for certain."""
 
     def __init__(
         self,
@@ -45,6 +49,8 @@ class Intake:
         clock: Clock,
         meters: Meters,
         arrived: Callable[[Iterable[str]], None],
+        packs_left: Callable[[Collection[str]], Awaitable[set[str]]],
+        memory: float,
     ) -> None:
         self._consumer = consumer
         self._queue = queue
@@ -52,6 +58,8 @@ class Intake:
         self._clock = clock
         self._meters = meters
         self._arrived = arrived
+        self._packs_left = packs_left
+        self._memory = memory
         self._task: asyncio.Task[None] | None = None
         self._taking: asyncio.Task[None] | None = None
         self.problem = "ok"
@@ -94,11 +102,23 @@ class Intake:
 
     async def _take(self, taken: list[Delivery]) -> None:
         mails = [mail for delivery in taken for mail in self._mails(delivery.payload)]
+        mails = await self._without_ghosts(mails)
         added = await self._queue.enqueue(mails) if mails else 0
         for delivery in taken:
             await delivery.ack()
         self._meters.queued.inc(added)
         self._arrived({each.destination for mail in mails for each in mail.recipients})
+
+    async def _without_ghosts(self, mails: list[NewMail]) -> list[NewMail]:
+        before = int((self._clock.now() - self._memory) * 1000)
+        old = {mail.ref.pack for mail in mails if mail.at < before}
+        if not old:
+            return mails
+        gone = old - await self._packs_left(old)
+        ghosts = {mail.mail_id for mail in mails if mail.at < before and mail.ref.pack in gone}
+        if ghosts:
+            log.warning("mails long settled", mail_ids=sorted(ghosts)[:10], mails=len(ghosts))
+        return [mail for mail in mails if mail.mail_id not in ghosts]
 
     async def _give_back(self, taken: list[Delivery], delay: float) -> None:
         try:

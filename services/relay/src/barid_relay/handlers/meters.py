@@ -16,5 +16,9 @@ class Meters:
         self.lost_leases = metrics.counter("lost_leases", "Results that came too late to be written down")
         depth = metrics.gauge("queue_recipients", "Recipients in the queue, by state", ["state"])
         self.depth = {state: depth.labels(state) for state in STATES}
+        self.captured_copies = metrics.gauge("captured_copies", "Captured mail, one for each recipient")
+        self.captured_bytes = metrics.gauge("captured_bytes", "Bytes of captured mail, counted for each recipient")
+        self.captured_removed = metrics.counter("captured_removed", "Captured copies removed for their age or number")
+        self.forgotten = metrics.counter("forgotten", "Finished mails whose ledger was pruned")
         self.workers = metrics.gauge("workers", "Workers that deliver now")
         self.transaction = metrics.seconds("transaction", "One mail to one host, from MAIL to the last reply")

@@ -16,6 +16,7 @@ from .desk import Desk
 from .finding import Finder
 from .intake import Intake
 from .meters import Meters
+from .pruning import Pruner
 from .scheduler import Scheduler
 from .sessions import Sessions
 from .settling import Settling
@@ -53,6 +54,7 @@ class Relay:
         self._settling: Settling | None = None
         self._scheduler: Scheduler | None = None
         self._desk: Desk | None = None
+        self._pruner: Pruner | None = None
 
     async def start(self) -> None:
         doors = self.doors = await self._open_doors()
@@ -89,8 +91,19 @@ class Relay:
         await self._desk.serve(bus)
         await bus.ensure_stream(STREAM)
         consumer = await bus.consumer(STREAM.name, durable=DURABLE, subject=ACCEPTED_REMOTE.subject, ack_wait=ACK_WAIT)
-        self._intake = Intake(consumer, queue, self._routing, clock, self.meters, scheduler.arrived)
+        self._intake = Intake(
+            consumer,
+            queue,
+            self._routing,
+            clock,
+            self.meters,
+            scheduler.arrived,
+            doors.packs_left,
+            settings.trace_keep,
+        )
         self._intake.start()
+        self._pruner = Pruner(doors.memory, doors.packs_left, clock, self.meters, settings)
+        self._pruner.start()
         scheduler.start(self._worker_maker(doors, settling))
 
     def _worker_maker(
@@ -117,6 +130,9 @@ class Relay:
         intake, self._intake = self._intake, None
         if intake is not None:
             await intake.close()
+        pruner, self._pruner = self._pruner, None
+        if pruner is not None:
+            await pruner.close()
         desk, self._desk = self._desk, None
         if desk is not None:
             await desk.drain()

@@ -11,6 +11,7 @@ class MailRow:
     at: int
     reverse_path: str
     subject: str
+    parent: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +49,7 @@ def timeline(
 ) -> list[TraceStep]:
     """Ordered by time. Beside it the mailstore tells of the mail's local obligations, and of its acceptance too."""
     detail = f"from <{mail.reverse_path}>" + (f", subject {mail.subject!r}" if mail.subject else "")
-    steps = [TraceStep(at=mail.at, mail_id=mail.mail_id, what="accepted", detail=detail)]
+    steps = [TraceStep(at=mail.at, mail_id=mail.mail_id, what="accepted", detail=detail, parent=mail.parent)]
     for attempt in attempts:
         where = f" ({attempt.host})" if attempt.host else ""
         steps.append(

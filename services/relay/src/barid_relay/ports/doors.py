@@ -1,6 +1,6 @@
 """All that the service holds while it runs."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -9,6 +9,7 @@ from barid_runtime.clock import Clock
 from barid_runtime.journal.port import BodyReader
 
 from .hosts import Dialer, Resolver
+from .memory import Memory
 from .queue import Queue
 
 
@@ -21,10 +22,13 @@ class Outbox(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Doors:
-    """shuffle: puts equal hosts in random order, in place. problems: name → `ok` or what is wrong."""
+    """packs_left: those of the named packs and objects that there still are. shuffle: puts equal hosts in random order,
+    in place. problems: name → `ok` or what is wrong."""
 
     bus: Bus
     queue: Queue
+    memory: Memory
+    packs_left: Callable[[Collection[str]], Awaitable[set[str]]]
     outbox: Outbox
     bodies: BodyReader
     resolver: Resolver

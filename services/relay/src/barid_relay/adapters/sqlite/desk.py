@@ -141,7 +141,7 @@ def depth(cursor: Cursor, now: int) -> dict[str, int]:
 def trace(cursor: Cursor, mail_id: str | None, message_id: str | None) -> list[TraceStep]:
     column, value = ("mail_id", mail_id) if mail_id else ("message_id", message_id)
     mails = cursor.all(
-        f"SELECT id, mail_id, at, reverse_path, subject FROM mail WHERE {column} = ? ORDER BY id DESC LIMIT ?",  # noqa: S608 - one of two constants
+        f"SELECT id, mail_id, at, reverse_path, subject, parent FROM mail WHERE {column} = ? ORDER BY id DESC LIMIT ?",  # noqa: S608 - one of two constants
         (value, MOST_TRACED),
     )
     steps: list[TraceStep] = []
