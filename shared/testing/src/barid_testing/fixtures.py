@@ -7,7 +7,7 @@ import signal
 import subprocess
 import tempfile
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,6 +16,8 @@ import pytest_asyncio
 
 if TYPE_CHECKING:
     from barid_runtime.bus.nats import NatsBus
+    from barid_runtime.database.embedded import EmbeddedPostgres
+    from barid_runtime.database.postgres import PostgresDatabase
     from barid_runtime.database.sqlite import SqliteDatabase
 
 
@@ -73,6 +75,50 @@ async def delete_streams(bus: "NatsBus") -> None:
     names = json.loads(await bus.request("$JS.API.STREAM.NAMES", b"")).get("streams") or []
     for name in names:
         await bus.request(f"$JS.API.STREAM.DELETE.{name}", b"")
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator["EmbeddedPostgres"]:
+    """A real PostgreSQL on a port of its own, for the whole session.
+
+    A commit doesn't wait for the disk: nobody pulls the plug here, and killing the server loses nothing.
+    """
+    from barid_runtime.database.embedded import EmbeddedPostgres
+
+    # Not pytest's folders: those are closed to the user that root's server runs as.
+    with tempfile.TemporaryDirectory(prefix="barid-postgres-") as folder:
+        Path(folder).chmod(0o711)
+        server = EmbeddedPostgres(Path(folder), options={"fsync": "off"})
+        asyncio.run(server.start())
+        try:
+            yield server
+        finally:
+            asyncio.run(server.stop())
+
+
+@pytest_asyncio.fixture
+async def postgres(postgres_server: "EmbeddedPostgres") -> AsyncIterator[Callable[..., Awaitable["PostgresDatabase"]]]:
+    """A factory: `await postgres("name")` connects to the schema of that name, which is new in each test."""
+    import asyncpg
+
+    from barid_runtime.database.postgres import open_postgres
+
+    opened: list[PostgresDatabase] = []
+    admin = await asyncpg.connect(postgres_server.url())
+
+    async def make(name: str = "test") -> "PostgresDatabase":
+        await admin.execute(f'CREATE SCHEMA IF NOT EXISTS "{name}"')
+        opened.append(await open_postgres(postgres_server.url(), schema=name, name="test"))
+        schemas.add(name)
+        return opened[-1]
+
+    schemas: set[str] = set()
+    yield make
+    for made in opened:
+        await made.close()
+    for name in schemas:
+        await admin.execute(f'DROP SCHEMA "{name}" CASCADE')
+    await admin.close()
 
 
 class ManualClock:

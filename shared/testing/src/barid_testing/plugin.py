@@ -4,7 +4,17 @@ It is loaded in every pytest run of an environment that has this package, so imp
 needs is imported when a test asks for it.
 """
 
-from .fixtures import bus, database, manual_clock, nats_url
+from .fixtures import bus, database, manual_clock, nats_url, postgres, postgres_server
 from .system_fixtures import mail_system, mail_systems, pytest_addoption
 
-__all__ = ["bus", "database", "mail_system", "mail_systems", "manual_clock", "nats_url", "pytest_addoption"]
+__all__ = [
+    "bus",
+    "database",
+    "mail_system",
+    "mail_systems",
+    "manual_clock",
+    "nats_url",
+    "postgres",
+    "postgres_server",
+    "pytest_addoption",
+]

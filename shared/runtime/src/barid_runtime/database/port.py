@@ -39,8 +39,9 @@ class Database(Protocol):
         """Run `work` in a transaction and return its result once that is durable.
 
         Works that wait at the same moment share one transaction and one sync, each behind a savepoint of its own:
-        one that raises undoes only itself. `work` must not await, and may be run only once. Raises DatabaseError,
-        and whatever `work` raises.
+        one that raises undoes only itself. `work` must not await. It is run again where its transaction was undone for
+        no fault of its own, so what it remembers outside of the database must be checked against it. Text holds no
+        NUL. Raises DatabaseError, and whatever `work` raises.
         """
 
     async def read(self, work: Callable[[Cursor], T], *, heavy: bool = False) -> T:

@@ -39,18 +39,19 @@ async def ids(db: Database) -> list[int]:
 class DatabaseContract:
     """Writes, reads, and what one leaves of the other."""
 
+    bytes_type = "BLOB"
+
     @pytest.fixture(autouse=True)
     async def _table(self, db: Database) -> None:
-        await db.write(
-            lambda cursor: cursor.execute("CREATE TABLE letter (id INTEGER PRIMARY KEY, subject TEXT, body BLOB)")
-        )
+        make = f"CREATE TABLE letter (id INTEGER PRIMARY KEY, subject TEXT, body {self.bytes_type})"
+        await db.write(lambda cursor: cursor.execute(make))
 
     async def test_a_write_returns_what_its_work_returned(self, db: Database) -> None:
         assert await db.write(insert(7)) == 7
         assert await ids(db) == [7]
 
     async def test_values_come_back_as_they_went(self, db: Database) -> None:
-        row = (1, "üñí\u0000", b"\x00\xff")
+        row = (1, "üñí '?' \U0001f4ec", b"\x00\xff")
         await db.write(lambda cursor: cursor.execute("INSERT INTO letter VALUES (?, ?, ?)", row))
         assert await db.read(lambda cursor: cursor.one("SELECT * FROM letter")) == row
         assert await db.read(lambda cursor: cursor.one("SELECT * FROM letter WHERE id = 2")) is None

@@ -7,4 +7,4 @@ down_revision = None
 
 
 def upgrade() -> None:
-    op.execute("CREATE TABLE letter (id INTEGER PRIMARY KEY, subject TEXT NOT NULL) STRICT")
+    op.execute("CREATE TABLE letter (id INTEGER PRIMARY KEY, subject TEXT NOT NULL)")

