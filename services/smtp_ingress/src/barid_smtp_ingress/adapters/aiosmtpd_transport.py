@@ -4,8 +4,9 @@ The subclass keeps aiosmtpd's type and its Session; its reader, its command loop
 reads go to the sans-IO core, all replies of a turn leave in one write. Nothing else imports aiosmtpd.
 
 Rules:
-- At most one thing is awaited a connection (`_busy`); until it is done no event is pulled. What arrives meanwhile is
-  given to the core, and reading is paused at the first such read, so a connection holds two reads at most.
+- At most one thing is awaited a connection (`_busy`); until it is done no event is pulled, nor while the peer does not
+  take what we wrote (`_blocked`). What arrives meanwhile is given to the core, and reading is paused at the first such
+  read, so a connection holds two reads at most.
 - One read, one write: a write costs 20–25 µs, more than all else that a command costs. Writes wait for the end of the
   loop's turn, so that those of all connections follow each other: a peer on this machine, or a proxy, is woken by the
   first of them and not by each, and does not push us off the core in the midst of the turn.
@@ -24,6 +25,7 @@ from barid_protocols.smtp import (
     Closed,
     CloseReason,
     Decision,
+    Flush,
     LocalError,
     Reply,
     ServerConnection,
@@ -36,10 +38,6 @@ from barid_runtime.networks import is_loopback
 
 from ..policy import patience
 from ..ports import Conversation, Conversations, Door, Later
-
-MOST_UNSENT = 64 * 1024
-"""Octets of replies that one read may earn before they are written: twenty thousand commands fit into a read, and their
-replies are not to be gathered, least of all for a peer that does not read them."""
 
 _AT_ONCE = (Reply, list, tuple)
 _AGREED = (CloseReason.QUIT, CloseReason.EOF, CloseReason.DRAINED)
@@ -202,6 +200,9 @@ class SmtpTransport(SMTP):
 
     def _advance(self, out: bytes = b"") -> None:
         """Pull events until there is nothing to do now, then write all replies at once, after `out`."""
+        if self._blocked:
+            self._put(out)
+            return
         core = self._core
         conversation = self._conversation
         awaited: Coroutine[Any, Any, None] | None = None
@@ -220,11 +221,6 @@ class SmtpTransport(SMTP):
                         self._write(out)
                         self._encrypt()
                         return
-                    if len(out) > MOST_UNSENT:
-                        self._write(out)
-                        out = b""
-                        if self._blocked:
-                            return
                 elif isinstance(answer, Later):
                     later = answer
                     break
@@ -237,23 +233,35 @@ class SmtpTransport(SMTP):
                 self._write(out + core.data_to_send())
                 self._close(linger=event.reason not in _AGREED)
                 return
+            elif event.__class__ is Flush:
+                self._write(out + core.data_to_send())
+                self._give_way()
+                return
             elif (pending := conversation.hear(event)) is not None:
                 awaited = self._hear_later(pending)
                 break
-        out += core.data_to_send()
-        if out:
-            if not self._unsent:
-                self.loop.call_soon(self._flush)
-            self._unsent += out
+        self._put(out + core.data_to_send())
         if later is not None:
             self._later = later
             self._busy = later.done
             later.done.add_done_callback(self._answer_now)
         elif awaited is not None:
             self._busy = self.loop.create_task(awaited)
-        elif self._paused and not self._blocked:
+        elif self._paused:
             self._paused = False
             self.transport.resume_reading()
+
+    def _give_way(self) -> None:
+        """Go on in the loop's next turn, after all others: a read of thousands of commands is tenths of a second."""
+        turn = self.loop.create_future()
+        turn.set_result(None)
+        turn.add_done_callback(self._next_turn)
+        self._busy = turn
+
+    def _next_turn(self, _: asyncio.Future[Any]) -> None:
+        self._busy = None
+        if not self._lost:
+            self._advance()
 
     async def _answer_later(self, answer: Awaitable[Answer]) -> None:
         try:
@@ -297,6 +305,13 @@ class SmtpTransport(SMTP):
         self._busy = None
         if not self._lost:
             self._advance()
+
+    def _put(self, data: bytes) -> None:
+        """To be written at the end of this turn."""
+        if data:
+            if not self._unsent:
+                self.loop.call_soon(self._flush)
+            self._unsent += data
 
     def _write(self, data: bytes) -> None:
         """At once, after what waits."""

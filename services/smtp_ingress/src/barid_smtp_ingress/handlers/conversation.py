@@ -248,6 +248,8 @@ class SmtpConversation:
                     refusal = replies.TOO_MANY_UNKNOWN
             answers.append(refusal)
             self._refuse(refusal, "rcpt", sender=str(self._reverse_path or ""), recipient=str(address))
+            if refusal is replies.TOO_MANY_UNKNOWN:
+                break
         return answers
 
     def _data(self, _: DataStarted) -> Answer:

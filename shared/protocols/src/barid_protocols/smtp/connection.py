@@ -4,6 +4,9 @@
     while (event := conn.next_event()) is not None:
         if isinstance(event, Decision):
             out += conn.send(await answer(event))
+        elif isinstance(event, Flush):
+            await write(out + conn.data_to_send())
+            out = b""
         else:
             await take(event)
     out += conn.data_to_send()          # replies that needed no decision; write ``out`` once
@@ -13,7 +16,8 @@ Rules:
   read from its socket (``waiting``), and not while its socket's write buffer is full.
 - The core answers every protocol error itself; the host only decides policy. No input raises: exceptions from here are
   LocalError, for a host that calls out of turn.
-- Memory held for a connection is at most MAX_BUFFERED, one read, and the replies to one read.
+- Memory held for a connection is at most MAX_BUFFERED, one read, and MOST_OWED of replies: a read may earn more, so
+  Flush asks to write them before more commands are taken.
 - Bytes that come between STARTTLS and the handshake are never read as commands (RFC 3207 §4.2).
 """
 
@@ -33,6 +37,7 @@ from barid_protocols.smtp.events import (
     DataEnd,
     Decision,
     Event,
+    Flush,
     RcptTo,
     Refused,
     StartTls,
@@ -42,6 +47,7 @@ from barid_protocols.smtp.intake import Intake
 from barid_protocols.smtp.options import (
     MAX_COMMAND_LINE,
     MAX_SKIPPED,
+    MOST_OWED,
     BareLineEnds,
     ServerOptions,
 )
@@ -67,6 +73,7 @@ class ServerConnection:
         "_inbox",
         "_intake",
         "_out",
+        "_owed",
         "_pending",
         "_question",
         "_session",
@@ -78,7 +85,8 @@ class ServerConnection:
         self._session = Session(options, tls)
         self._commands = LMTP if options.lmtp else SMTP
         self._inbox = Inbox()
-        self._out: list[bytes] = []
+        self._out = bytearray()
+        self._owed = 0
         self._question: Decision | None = None
         self._pending: Decision | None = None
         self._intake = self._new_intake()
@@ -153,7 +161,11 @@ class ServerConnection:
             if self._question is not None:
                 self._pending, self._question = self._question, None
                 return self._pending
+            if self._owed > MOST_OWED:
+                self._owed = 0
+                return Flush()
             if not self._step():
+                self._owed = 0
                 return None
 
     def send(self, answer: Answer = None) -> bytes:
@@ -165,11 +177,12 @@ class ServerConnection:
         session = self._session
         answers = SETTLE[type(pending)](session, pending, answer)
         self._pending = None
-        out = self._out
         for reply in answers:
-            out.append(reply.encoded)
-            if reply.code == 421 and session.closing is None:
-                session.closing = CloseReason.HOST
+            self._reply(reply)
+            if reply.code == 421:
+                # It is the last word: whatever else the group asked for has no answer (RFC 5321 §3.8).
+                session.closing = session.closing or CloseReason.HOST
+                break
         if session.closing is not None:
             self._shut(session.closing)
         elif session.state is State.TLS:
@@ -178,12 +191,17 @@ class ServerConnection:
             self._intake = self._new_intake()
         return self.data_to_send()
 
+    def _reply(self, reply: Reply) -> None:
+        encoded = reply.encoded
+        self._out += encoded
+        self._owed += len(encoded)
+
     def data_to_send(self) -> bytes:
         """All octets owed to the peer, once."""
         out = self._out
         if not out:
             return b""
-        result = out[0] if len(out) == 1 else b"".join(out)
+        result = bytes(out)
         out.clear()
         return result
 
@@ -207,7 +225,7 @@ class ServerConnection:
         self._pending = self._question = None
         # During a handshake there is no layer that could carry a reply.
         if reply is not None and self._session.state is not State.TLS:
-            self._out.append(reply.encoded)
+            self._reply(reply)
         self._shut(CloseReason.HOST)
         return self.data_to_send()
 
@@ -318,7 +336,8 @@ class ServerConnection:
         if intake.verdict is None:
             self._question = DataEnd(intake.size)
         else:
-            self._out += [reply.encoded for reply in data.end_refused(self._session, intake.verdict)]
+            for reply in data.end_refused(self._session, intake.verdict):
+                self._reply(reply)
             self._count_error()
         return True
 
@@ -388,7 +407,7 @@ class ServerConnection:
     def _settle_line(self, result: Reply | Decision) -> None:
         session = self._session
         if isinstance(result, Reply):
-            self._out.append(result.encoded)
+            self._reply(result)
             if session.closing is not None:
                 self._shut(session.closing)
             return
@@ -399,7 +418,7 @@ class ServerConnection:
     # Errors and ends.
 
     def _refuse(self, reply: Reply, line: bytes) -> None:
-        self._out.append(reply.encoded)
+        self._reply(reply)
         self._session.notices.append(Refused(reply, line[:MAX_QUOTED]))
         self._count_error()
 
@@ -417,7 +436,7 @@ class ServerConnection:
         return True
 
     def _end(self, reply: Reply, reason: CloseReason) -> bool:
-        self._out.append(reply.encoded)
+        self._reply(reply)
         self._shut(reason)
         return True
 
@@ -427,6 +446,7 @@ class ServerConnection:
         session.transaction = None
         session.exchange = None
         self._forget_input()
+        self._owed = 0  # no Flush behind the last event
         session.notices.append(Closed(reason))
 
     def _forget_input(self) -> None:

@@ -5,7 +5,7 @@ Notice     for the host's information; there is nothing to answer.
 
 ``send(None)`` gives the usual positive reply, ``send(Reply)`` any other. Where one event stands for several answers
 (``RcptTo`` with pipelined recipients, ``DataEnd`` in LMTP), ``send`` takes a sequence, one each in order, or a single
-reply for all.
+reply for all. A 421 closes and is said once: what stands behind it in a sequence may be left out, and is never sent.
 """
 
 from dataclasses import dataclass
@@ -136,6 +136,12 @@ class Refused(Notice):
 
     reply: Reply
     line: bytes
+
+
+@dataclass(slots=True)
+class Flush(Notice):
+    """What was read last has earned more than MOST_OWED octets of replies: write them out, and pull on when they have
+    left and others had their turn. Depends on how reads were cut, and on nothing else."""
 
 
 class CloseReason(Enum):

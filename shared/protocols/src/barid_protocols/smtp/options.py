@@ -25,6 +25,9 @@ MAX_BUFFERED = 1 << 20
 """Octets kept while the host has not yet answered. A host that pauses reading while a question is open never gets near:
 one more read of 64–256 KiB may follow the pause. A peer that does get here is cut off with 421."""
 
+MOST_OWED = 1 << 16
+"""Octets of replies between two Flush: forty thousand commands fit into one read, and who sends them may not read."""
+
 MAX_SKIPPED = 1 << 16
 """Octets of one over-long line that are thrown away before the connection is closed."""
 

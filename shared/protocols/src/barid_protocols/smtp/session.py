@@ -83,12 +83,12 @@ def single(answer: Answer, default: Reply) -> Reply:
 
 
 def each(answer: Answer, count: int, default: Reply) -> Sequence[Reply]:
-    """Exactly ``count`` replies."""
+    """Exactly ``count`` replies; fewer only if the last of them is a 421, behind which there is nothing to answer."""
     if answer is None:
         return [default] * count
     if isinstance(answer, Reply):
         return [answer] * count
-    if len(answer) != count:
+    if len(answer) != count and not (0 < len(answer) < count and answer[-1].code == 421):
         raise LocalError(f"{count} replies are asked for, not {len(answer)}")
     return answer
 
