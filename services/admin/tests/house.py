@@ -95,7 +95,7 @@ class House:
 
     def new_account(self, domain: str | None = None) -> str:
         address = f"user{next(_serial)}@{domain or self.new_domain()}"
-        self.api().done("POST", "/v1/accounts", {"address": address, "password": "secret"})
+        self.api().done("POST", "/v1/accounts", {"address": address, "password": "open sesame"})
         return address
 
     def send(self, *to: str, subject: str = "hello", sender: str = "ann@far.test", body: str = "Hi.\n") -> str:

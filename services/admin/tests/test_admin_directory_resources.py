@@ -40,7 +40,7 @@ def test_an_account_from_its_making_to_its_end(house: House, api: Api) -> None:
     assert account == {key: value for key, value in made.json.items() if key != "password"}
     assert api.done("PATCH", url, {"enabled": False})["enabled"] is False
     assert api.done("PATCH", url, {"quota": 0}) == account | {"enabled": False, "quota": 0}
-    assert api.ask("PUT", f"{url}/password", {"password": "better"}).status == 204
+    assert api.ask("PUT", f"{url}/password", {"password": "better words"}).status == 204
     usage = api.get(f"{url}/usage")
     assert (usage["used"], usage["messages"]) == (0, 0)
     assert "INBOX" in [box["name"] for box in usage["mailboxes"]]
@@ -58,7 +58,7 @@ def test_a_password_of_ones_own_is_not_told_back(house: House, api: Api) -> None
 
 def test_what_contradicts_is_refused(house: House, api: Api) -> None:
     address = house.new_account()
-    assert api.ask("POST", "/v1/accounts", {"address": address, "password": "x"}).problem == "conflict"
+    assert api.ask("POST", "/v1/accounts", {"address": address, "password": "open sesame"}).problem == "conflict"
     assert api.ask("PUT", f"/v1/aliases/{address}", {"targets": ["a@b.test"]}).problem == "conflict"
     assert api.ask("POST", "/v1/accounts", {"address": "a@nowhere.test"}).problem == "not-found"
 
@@ -106,10 +106,32 @@ def test_an_alias_and_where_it_leads(house: House, api: Api) -> None:
     assert api.ask("GET", url).problem == "not-found"
 
 
+def test_what_is_named_goes_only_with_what_names_it(house: House, api: Api) -> None:
+    domain = house.new_domain()
+    bob = house.new_account(domain)
+    api.done("PUT", f"/v1/aliases/sales@{domain}", {"targets": [bob]})
+    api.done("PUT", f"/v1/domains/{domain}", {"catch_all": bob})
+    answer = api.ask("DELETE", f"/v1/accounts/{bob}")
+    assert (answer.status, answer.problem) == (409, "conflict")
+    assert f"alias sales@{domain}, catch-all of {domain}" in answer.json["detail"]
+    assert api.ask("DELETE", f"/v1/accounts/{bob}", cascade="perhaps").problem == "invalid"
+    assert api.ask("DELETE", f"/v1/accounts/{bob}", cascade="true").status == 204
+    assert api.ask("GET", f"/v1/aliases/sales@{domain}").problem == "not-found"
+    assert api.get(f"/v1/domains/{domain}")["catch_all"] is None
+
+
+def test_passwords_are_long_enough(house: House, api: Api) -> None:
+    address = house.new_account()
+    answer = api.ask("PUT", f"/v1/accounts/{address}/password", {"password": "short"})
+    assert (answer.problem, answer.json["errors"][0]["pointer"]) == ("invalid", "#/password")
+    assert api.ask("PUT", f"/v1/accounts/{address}/password", {"password": "x" * 64}).status == 204
+    assert "login" in api.ask("PUT", f"/v1/accounts/{address}/password", {"password": address}).json["detail"]
+
+
 def test_a_slash_is_part_of_a_name(house: House, api: Api) -> None:
     domain = house.new_domain()
     address = f"in/out@{domain}"
-    api.done("POST", "/v1/accounts", {"address": address, "password": "x"})
+    api.done("POST", "/v1/accounts", {"address": address, "password": "open sesame"})
     url = f"/v1/accounts/{segment(address)}"
     assert api.get(url)["address"] == address
     api.done("PUT", f"{url}/sieve/{segment('a/b c')}", {"text": "keep;"})

@@ -68,7 +68,8 @@ def test_domains_and_accounts(run: Run) -> None:
     made = run("account", "add", "eve@commands.test", "--quota", "2G")
     assert made.lines[0].startswith("eve@commands.test can log in; password: ")
     assert (
-        run("account", "add", "fay@commands.test", "--password-stdin", "--json", stdin="se cret\n").json["quota"] == 0
+        run("account", "add", "fay@commands.test", "--password-stdin", "--json", stdin="very se cret\n").json["quota"]
+        == 0
     )
     accounts = run("account", "list", "--domain", "commands.test", "--json").json
     assert [(account["address"], account["quota"]) for account in accounts] == [
@@ -81,7 +82,7 @@ def test_domains_and_accounts(run: Run) -> None:
     assert "(disabled, id " in shown.lines[0]
     assert any(line.startswith("INBOX ") for line in shown.lines)
     assert run("account", "enable", "eve@commands.test").code == 0
-    assert run("account", "password", "eve@commands.test", "--password-stdin", stdin="other\n").code == 0
+    assert run("account", "password", "eve@commands.test", "--password-stdin", stdin="other words\n").code == 0
     refused = run("account", "remove", "eve@commands.test")
     assert (refused.code, refused.err) == (2, "barid: it can't be undone: add --yes\n")
     assert run("account", "remove", "eve@commands.test", "--yes").lines == ["eve@commands.test is deleted"]
@@ -99,7 +100,13 @@ def test_aliases_and_where_they_lead(mail_system: MailSystem, run: Run) -> None:
     explained = run("explain", alias, "--json").json
     assert explained["status"] == "local"
     assert run("explain", alias).lines == explained["steps"]
-    assert run("alias", "remove", alias).code == 0
+    assert run("alias", "set", f"more-{alias}", alias).code == 0
+    refused = run("alias", "remove", alias)
+    assert refused.code == 1
+    assert f"still named by: alias more-{alias}" in refused.err
+    assert run("alias", "remove", f"more-{alias}").code == 0
+    assert run("account", "remove", address, "--yes").code == 1
+    assert run("alias", "remove", alias, "--cascade").code == 0
     gone = run("alias", "show", alias)
     assert (gone.code, gone.err) == (1, f"barid: there is no alias {alias}\n")
 

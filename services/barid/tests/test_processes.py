@@ -72,7 +72,7 @@ def test_the_second_start_keeps_accounts_and_key(tmp_path: Path) -> None:
     system = MailSystem(tmp_path, ["--accounts", str(tmp_path / "users")])
     with system:
         key = system.api_key
-        system.api.send("PUT", "/v1/accounts/carol@example.test/password", {"password": "changed"})
+        system.api.send("PUT", "/v1/accounts/carol@example.test/password", {"password": "changed since"})
     with system:
         assert system.api_key == key
         accounts = [each["address"] for each in system.api.get("/v1/accounts")["items"]]

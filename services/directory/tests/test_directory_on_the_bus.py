@@ -1,4 +1,4 @@
-"""The directory's operations, asked over a real bus, kept in a real file."""
+"""The directory's operations, asked over a real bus, kept in a real file and in a real PostgreSQL."""
 
 import asyncio
 import time
@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
+import asyncpg
 import pytest
 import pytest_asyncio
 
@@ -44,12 +45,13 @@ from barid_contracts.directory import (
     ResolveRequest,
 )
 from barid_directory.adapters.argon2 import Argon2Hasher
-from barid_directory.adapters.sqlite import open_store
+from barid_directory.adapters.tables import open_store
 from barid_directory.handlers.bootstrap import bootstrap
 from barid_directory.handlers.service import DirectoryService
 from barid_runtime.bus.nats import connect
 from barid_runtime.bus.port import Bus, OperationFailed
 from barid_runtime.bus.typed import call, listen
+from barid_runtime.database.door import Place
 from barid_runtime.database.port import DatabaseFull
 from barid_runtime.ids import new_id
 
@@ -81,11 +83,11 @@ class CountingHasher:
 
 
 class Running:
-    """A directory that can be stopped and started on the same file, and what it has told the world."""
+    """A directory that can be stopped and started at the same place, and what it has told the world."""
 
-    def __init__(self, nats_url: str, path: Path, clock: Any, bus: Bus) -> None:
+    def __init__(self, nats_url: str, place: Place, clock: Any, bus: Bus) -> None:
         self.nats_url = nats_url
-        self.path = path
+        self.place = place
         self.clock = clock
         self.bus = bus
         self.hasher = CountingHasher(Argon2Hasher(threads=2, **CHEAP))
@@ -94,7 +96,7 @@ class Running:
     async def start(self) -> None:
         self.service = DirectoryService(
             open_bus=lambda: connect(self.nats_url, name="directory"),
-            open_store=lambda: open_store(self.path),
+            open_store=lambda: open_store(self.place),
             hasher=self.hasher,
             clock=self.clock,
             new_id=new_id,
@@ -107,7 +109,7 @@ class Running:
             self.bus, AUTHENTICATE, AuthenticateRequest(login=login, password=password, service="imap", ip="192.0.2.1")
         )
 
-    async def create(self, address: str, password: str = "secret", quota: int = 0) -> Account:
+    async def create(self, address: str, password: str = "open sesame", quota: int = 0) -> Account:
         return await call(self.bus, ACCOUNT_CREATE, AccountCreate(address=address, password=password, quota=quota))
 
     async def resolve(self, *addresses: str) -> list[tuple[str, list[str]]]:
@@ -121,9 +123,22 @@ class Running:
         return changes
 
 
+@pytest_asyncio.fixture(params=["sqlite", "postgres"])
+async def place(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Place]:
+    """Each test, on a file and in a schema of PostgreSQL."""
+    if request.param == "sqlite":
+        yield Place(tmp_path / "directory.db")
+        return
+    url = request.getfixturevalue("postgres_server").url()
+    yield Place(tmp_path / "none", url, "directory")
+    admin = await asyncpg.connect(url)
+    await admin.execute("DROP SCHEMA directory CASCADE")
+    await admin.close()
+
+
 @pytest_asyncio.fixture
-async def directory(nats_url: str, bus: Bus, tmp_path: Path, manual_clock: Any) -> AsyncIterator[Running]:
-    running = Running(nats_url, tmp_path / "directory.db", manual_clock, bus)
+async def directory(nats_url: str, bus: Bus, place: Place, manual_clock: Any) -> AsyncIterator[Running]:
+    running = Running(nats_url, place, manual_clock, bus)
 
     async def on_change(change: DirectoryChanged) -> None:
         running.changes.append(change)
@@ -147,7 +162,7 @@ async def test_an_account_logs_in(directory: Running) -> None:
     account = await directory.create("Alice@A.test")
     assert account.address == "alice@a.test"
     assert account.addresses == ["alice@a.test"]
-    assert await directory.log_in("ALICE@a.test", "secret") == AuthenticateReply(
+    assert await directory.log_in("ALICE@a.test", "open sesame") == AuthenticateReply(
         account=account.id, login="alice@a.test", credential=account.credential
     )
     assert (await directory.log_in("alice@a.test", "Secret")).account is None
@@ -161,9 +176,9 @@ async def test_unknown_users_and_wrong_passwords_cost_one_hashing_and_say_the_sa
     for login, password in [
         ("alice@a.test", "wrong"),
         ("nobody@a.test", "wrong"),
-        ("nobody@elsewhere.test", "secret"),
+        ("nobody@elsewhere.test", "open sesame"),
         ("not an address", "wrong"),
-        ("off@a.test", "secret"),
+        ("off@a.test", "open sesame"),
         ("off@a.test", "wrong"),
         ("alice@a.test", ""),
         ("alice@a.test", "x" * 5000),
@@ -179,24 +194,24 @@ async def test_unknown_users_and_wrong_passwords_cost_one_hashing_and_say_the_sa
 async def test_a_log_in_is_remembered_for_a_minute(directory: Running) -> None:
     await directory.create("alice@a.test")
     for _ in range(5):
-        assert (await directory.log_in("alice@a.test", "secret")).account
+        assert (await directory.log_in("alice@a.test", "open sesame")).account
     assert directory.hasher.verified == 1
     assert (await directory.log_in("alice@a.test", "wrong")).account is None
     assert directory.hasher.verified == 2
     await directory.clock.advance(61)
-    assert (await directory.log_in("alice@a.test", "secret")).account
+    assert (await directory.log_in("alice@a.test", "open sesame")).account
     assert directory.hasher.verified == 3
 
 
 async def test_clients_that_log_in_at_once_share_one_hashing(directory: Running) -> None:
     await directory.create("alice@a.test")
-    replies = await asyncio.gather(*(directory.log_in("alice@a.test", "secret") for _ in range(50)))
+    replies = await asyncio.gather(*(directory.log_in("alice@a.test", "open sesame") for _ in range(50)))
     assert all(reply.account for reply in replies)
     assert directory.hasher.verified < 10
 
 
 async def test_unknown_logins_do_not_share_a_hashing(directory: Running) -> None:
-    await asyncio.gather(*(directory.log_in(f"nobody{n}@a.test", "secret") for n in range(20)))
+    await asyncio.gather(*(directory.log_in(f"nobody{n}@a.test", "open sesame") for n in range(20)))
     assert directory.hasher.verified == 20
 
 
@@ -218,14 +233,14 @@ async def test_a_database_that_fails_is_unavailable_and_then_back(directory: Run
 
 async def test_what_was_remembered_ends_with_the_password(directory: Running) -> None:
     await directory.create("alice@a.test")
-    assert (await directory.log_in("alice@a.test", "secret")).account
-    await call(directory.bus, ACCOUNT_UPDATE, AccountUpdate(address="alice@a.test", password="other"))
-    assert (await directory.log_in("alice@a.test", "secret")).account is None
-    assert (await directory.log_in("alice@a.test", "other")).account
+    assert (await directory.log_in("alice@a.test", "open sesame")).account
+    await call(directory.bus, ACCOUNT_UPDATE, AccountUpdate(address="alice@a.test", password="other words"))
+    assert (await directory.log_in("alice@a.test", "open sesame")).account is None
+    assert (await directory.log_in("alice@a.test", "other words")).account
     await call(directory.bus, ACCOUNT_UPDATE, AccountUpdate(address="alice@a.test", enabled=False))
-    assert (await directory.log_in("alice@a.test", "other")).account is None
+    assert (await directory.log_in("alice@a.test", "other words")).account is None
     await call(directory.bus, ACCOUNT_UPDATE, AccountUpdate(address="alice@a.test", enabled=True))
-    assert (await directory.log_in("alice@a.test", "other")).account
+    assert (await directory.log_in("alice@a.test", "other words")).account
 
 
 async def test_a_user_changes_the_password(directory: Running) -> None:
@@ -236,21 +251,21 @@ async def test_a_user_changes_the_password(directory: Running) -> None:
 
     bus = directory.bus
     await refused("forbidden", PASSWORD_CHANGE, change("wrong", "correct horse"), bus)
-    assert "8 characters" in await refused("invalid", PASSWORD_CHANGE, change("secret", "short"), bus)
-    await refused("invalid", PASSWORD_CHANGE, change("secret", "Alice@a.test"), bus)
-    await refused("invalid", PASSWORD_CHANGE, change("secret", "with\0control"), bus)
+    assert "8 characters" in await refused("invalid", PASSWORD_CHANGE, change("open sesame", "short"), bus)
+    await refused("invalid", PASSWORD_CHANGE, change("open sesame", "Alice@a.test"), bus)
+    await refused("invalid", PASSWORD_CHANGE, change("open sesame", "with\0control"), bus)
     heard: list[DirectoryChanged] = []
 
     async def hear(change: DirectoryChanged) -> None:
         heard.append(change)
 
     await listen(bus, DIRECTORY_CHANGED, hear)
-    before = (await directory.log_in("alice@a.test", "secret")).credential
-    await call(bus, PASSWORD_CHANGE, change("secret", "correct horse"))
+    before = (await directory.log_in("alice@a.test", "open sesame")).credential
+    await call(bus, PASSWORD_CHANGE, change("open sesame", "correct horse"))
     after = (await directory.log_in("alice@a.test", "correct horse")).credential
     assert after != before
     assert [each.record.credential for each in heard if each.record is not None] == [after]
-    assert (await directory.log_in("alice@a.test", "secret")).account is None
+    assert (await directory.log_in("alice@a.test", "open sesame")).account is None
     assert (await directory.log_in("alice@a.test", "correct horse")).account
 
 
@@ -258,7 +273,7 @@ async def test_only_a_change_of_the_password_changes_the_credential(directory: R
     first = await directory.create("alice@a.test")
     await call(directory.bus, ACCOUNT_UPDATE, AccountUpdate(address="alice@a.test", quota=5))
     assert (await call(directory.bus, ACCOUNT_GET, AccountLookup(id=first.id))).credential == first.credential
-    await call(directory.bus, ACCOUNT_UPDATE, AccountUpdate(address="alice@a.test", password="secret"))
+    await call(directory.bus, ACCOUNT_UPDATE, AccountUpdate(address="alice@a.test", password="open sesame"))
     assert (await call(directory.bus, ACCOUNT_GET, AccountLookup(id=first.id))).credential != first.credential
 
 
@@ -271,10 +286,10 @@ async def test_old_parameters_are_replaced_at_the_next_log_in(directory: Running
     await directory.create("alice@a.test")
     directory.hasher.hasher = Argon2Hasher(threads=1, time_cost=2, memory_kib=16)
     before = directory.hasher.hashed
-    assert (await directory.log_in("alice@a.test", "secret")).account
+    assert (await directory.log_in("alice@a.test", "open sesame")).account
     assert directory.hasher.hashed == before + 1
     await directory.clock.advance(61)
-    assert (await directory.log_in("alice@a.test", "secret")).account
+    assert (await directory.log_in("alice@a.test", "open sesame")).account
     assert directory.hasher.hashed == before + 1
 
 
@@ -290,16 +305,16 @@ async def test_too_many_hashings_at_once_are_unavailable(directory: Running) -> 
 
     answers = await asyncio.gather(*(attempt(n) for n in range(40)))
     assert set(answers) == {"wrong login or password", "unavailable"}
-    assert (await directory.log_in("alice@a.test", "secret")).account
+    assert (await directory.log_in("alice@a.test", "open sesame")).account
 
 
 async def test_a_hash_that_cannot_be_read_is_a_wrong_password() -> None:
     hasher = Argon2Hasher(threads=1, **CHEAP)
-    assert not await hasher.verify("{PLAIN}secret", b"secret")
+    assert not await hasher.verify("{PLAIN}secret", b"open sesame")
     assert not await hasher.verify("", b"")
     assert not hasher.outdated("garbage")
     assert not hasher.outdated(hasher.dummy)
-    assert not await hasher.verify(hasher.dummy, b"secret")
+    assert not await hasher.verify(hasher.dummy, b"open sesame")
     hasher.close()
 
 
@@ -366,7 +381,12 @@ async def test_what_is_refused(directory: Running) -> None:
         ("not_found", ACCOUNT_CREATE, AccountCreate(address="alice@b.test", password="x")),
         ("invalid", ACCOUNT_CREATE, AccountCreate(address="alice", password="x")),
         ("invalid", ACCOUNT_CREATE, AccountCreate(address="bob@a.test", password="")),
-        ("invalid", ACCOUNT_CREATE, AccountCreate(address="bob@a.test", password="x", quota=-1)),
+        ("invalid", ACCOUNT_CREATE, AccountCreate(address="bob@a.test", password="x" * 7)),
+        ("invalid", ACCOUNT_CREATE, AccountCreate(address="bob@a.test", password="o\u0308" * 7)),
+        ("invalid", ACCOUNT_CREATE, AccountCreate(address="bob@a.test", password="BOB@a.test")),
+        ("invalid", ACCOUNT_CREATE, AccountCreate(address="bob@a.test", password="", imported=True)),
+        ("invalid", ACCOUNT_UPDATE, AccountUpdate(address="alice@a.test", password="x" * 7)),
+        ("invalid", ACCOUNT_CREATE, AccountCreate(address="bob@a.test", password="x" * 8, quota=-1)),
         ("not_found", ACCOUNT_UPDATE, AccountUpdate(address="bob@a.test", quota=1)),
         ("invalid", ACCOUNT_UPDATE, AccountUpdate(address="alice@a.test", quota=-1)),
         ("not_found", ACCOUNT_DELETE, AddressName(address="bob@a.test")),
@@ -382,6 +402,80 @@ async def test_what_is_refused(directory: Running) -> None:
         ("invalid", RESOLVE, ResolveRequest(addresses=["x@a.test"] * 1001)),
     ]:
         assert await refused(code, operation, request, bus), request
+
+
+async def test_passwords_are_long_rather_than_odd(directory: Running) -> None:
+    """NIST SP 800-63B §5.1.1.2: at least 8 characters, at least 64 allowed, spaces and all letters, no composition."""
+    for n, password in enumerate(["aaaaaaab", "x" * 64, "x" * 1024, "ein Satz mit Leerzeichen", "日本語日本語日本"]):
+        await directory.create(f"u{n}@a.test", password)
+        assert (await directory.log_in(f"u{n}@a.test", password)).account
+    short = AccountCreate(address="old@a.test", password="x", imported=True)
+    assert (await call(directory.bus, ACCOUNT_CREATE, short)).address == "old@a.test"
+    assert (await directory.log_in("old@a.test", "x")).account
+
+
+async def test_an_account_that_something_names_is_not_deleted_unseen(directory: Running) -> None:
+    bus = directory.bus
+    for name in ("alice", "bob", "alice+own"):
+        await directory.create(f"{name}@a.test")
+    for address, *targets in [
+        ("sales@a.test", "alice+sales@a.test", "bob@a.test"),
+        ("only@a.test", "alice@a.test"),
+        ("behind@a.test", "only@a.test"),
+        ("other@a.test", "alice+own@a.test"),
+    ]:
+        await call(bus, ALIAS_PUT, Alias(address=address, targets=targets))
+    await call(bus, DOMAIN_PUT, Domain(name="b.test", catch_all="alice@a.test"))
+    await call(bus, DOMAIN_PUT, Domain(name="c.test", catch_all="bob@a.test"))
+    said = await refused("conflict", ACCOUNT_DELETE, AddressName(address="alice@a.test"), bus)
+    assert said == (
+        "alice@a.test is still named by: alias only@a.test, alias sales@a.test, catch-all of b.test; "
+        "change them first, or cascade"
+    )
+    assert await directory.resolve("only@a.test") == [("local", ["alice@a.test"])]
+
+    await call(bus, ACCOUNT_DELETE, AddressName(address="alice@a.test", cascade=True))
+    found = (await call(bus, ALIAS_LIST, PageRequest())).aliases
+    assert {alias.address: alias.targets for alias in found} == {
+        "sales@a.test": ["bob@a.test"],
+        "other@a.test": ["alice+own@a.test"],
+    }
+    domains = (await call(bus, DOMAIN_LIST, Empty())).domains
+    assert {domain.name: domain.catch_all for domain in domains} == {
+        "a.test": None,
+        "b.test": None,
+        "c.test": "bob@a.test",
+    }
+    assert (await call(bus, ACCOUNT_GET, AccountLookup(address="bob@a.test"))).addresses == [
+        "bob@a.test",
+        "sales@a.test",
+    ]
+    assert await directory.resolve("alice@a.test", "only@a.test", "other@a.test", "x@b.test") == [
+        ("unknown", []),
+        ("unknown", []),
+        ("local", ["alice+own@a.test"]),
+        ("unknown", []),
+    ]
+
+
+async def test_an_alias_that_something_names_is_not_deleted_unseen(directory: Running) -> None:
+    bus = directory.bus
+    await directory.create("alice@a.test")
+    await call(bus, ALIAS_PUT, Alias(address="sales@a.test", targets=["alice@a.test", "sales@a.test"]))
+    await call(bus, ALIAS_PUT, Alias(address="shop@a.test", targets=["sales@a.test"]))
+    await call(bus, ALIAS_PUT, Alias(address="sales@a.test", targets=["alice@a.test", "shop@a.test"]))
+    said = await refused("conflict", ALIAS_DELETE, AddressName(address="sales@a.test"), bus)
+    assert "alias shop@a.test" in said
+    await call(bus, ALIAS_DELETE, AddressName(address="sales@a.test", cascade=True))
+    assert (await call(bus, ALIAS_LIST, PageRequest())).aliases == []
+
+
+async def test_many_names_are_told_in_short(directory: Running) -> None:
+    await directory.create("alice@a.test")
+    for n in range(13):
+        await call(directory.bus, ALIAS_PUT, Alias(address=f"n{n:02}@a.test", targets=["alice@a.test"]))
+    said = await refused("conflict", ACCOUNT_DELETE, AddressName(address="alice@a.test"), directory.bus)
+    assert "n09@a.test and 3 more;" in said
 
 
 async def test_domains(directory: Running) -> None:
@@ -421,9 +515,16 @@ async def test_changes_are_announced(directory: Running) -> None:
 
     await call(bus, ALIAS_PUT, Alias(address="shop@a.test", targets=["alice@a.test"]))
     await directory.heard()
-    await call(bus, ACCOUNT_DELETE, AddressName(address="alice@a.test"))
-    (change,) = await directory.heard()
+    await call(bus, ACCOUNT_DELETE, AddressName(address="alice@a.test", cascade=True))
+    change, rest = await directory.heard()
     assert (change.account, change.record, change.addresses) == (alice.id, None, ["alice@a.test", "shop@a.test"])
+    assert rest.everything
+
+    bob = await directory.create("bob@a.test")
+    await directory.heard()
+    await call(bus, ACCOUNT_DELETE, AddressName(address="bob@a.test"))
+    (change,) = await directory.heard()
+    assert (change.account, change.record, change.addresses) == (bob.id, None, ["bob@a.test"])
 
     await call(bus, DOMAIN_PUT, Domain(name="b.test"))
     (change,) = await directory.heard()
@@ -437,23 +538,23 @@ async def test_it_is_all_there_after_a_restart(directory: Running) -> None:
     assert directory.service.checks() == {"bus": "not connected", "database": "not open"}
     await directory.start()
     assert directory.service.checks() == {"bus": "ok", "database": "ok"}
-    assert (await directory.log_in("alice@a.test", "secret")).account == alice.id
+    assert (await directory.log_in("alice@a.test", "open sesame")).account == alice.id
     assert await directory.resolve("sales@a.test") == [("local", ["alice@a.test"])]
     again = await directory.create("bob@a.test")
     assert again.id != alice.id
 
 
 async def test_bootstrap_twice_changes_nothing(directory: Running) -> None:
-    wanted = [("alice@a.test", "secret"), ("bob@new.test", "secret")]
+    wanted = [("alice@a.test", "open sesame"), ("bob@new.test", "open sesame")]
     first = await bootstrap(directory.bus, wanted, ["empty.test"])
     assert [account.address for account in first] == ["alice@a.test", "bob@new.test"]
-    await call(directory.bus, ACCOUNT_UPDATE, AccountUpdate(address="alice@a.test", password="other"))
+    await call(directory.bus, ACCOUNT_UPDATE, AccountUpdate(address="alice@a.test", password="other words"))
     assert [a.id for a in await bootstrap(directory.bus, wanted)] == [a.id for a in first]
-    assert (await directory.log_in("alice@a.test", "other")).account
+    assert (await directory.log_in("alice@a.test", "other words")).account
     names = [d.name for d in (await call(directory.bus, DOMAIN_LIST, Empty())).domains]
     assert names == ["a.test", "empty.test", "new.test"]
     with pytest.raises(OperationFailed, match="'no login' is not an address"):
-        await bootstrap(directory.bus, [("carol@a.test", "secret"), ("no login", "secret")])
+        await bootstrap(directory.bus, [("carol@a.test", "open sesame"), ("no login", "open sesame")])
     with pytest.raises(OperationFailed, match=r"'carol@a\.test': a password"):
         await bootstrap(directory.bus, [("carol@a.test", "")])
 

@@ -128,6 +128,27 @@ async def test_a_missing_folder_is_made_only_if_asked(desk: Desk) -> None:
     assert (await desk.box("bob")).messages == 2
 
 
+async def test_a_detail_may_differ_in_case(desk: Desk) -> None:
+    """Exactly if it can; else the one that differs in case alone; never for a script's fileinto."""
+    for name in ("Lists", "Straße", "news", "News"):
+        await desk.ask(store.MAILBOX_CREATE, store.MailboxCreate(account="bob", name=name))
+
+    async def lands(name: str, **how: bool) -> list[str]:
+        before = {name: box.messages for name, box in (await desk.names("bob")).items()}
+        mail = make_mail("bob")
+        assert await desk.settle([mail], [filed(mail, filings=[settle.Filing(mailbox=name, **how)])]) == ["done"]
+        after = {name: box.messages for name, box in (await desk.names("bob")).items()}
+        return [name for name, messages in after.items() if messages != before.get(name, 0)]
+
+    assert await lands("lists", detail=True) == ["Lists"]
+    assert await lands("STRASSE", detail=True) == ["Straße"]
+    assert await lands("news", detail=True) == ["news"]
+    assert await lands("NEWS", detail=True) == ["INBOX"]
+    assert await lands("lists") == ["INBOX"]
+    assert await lands("LISTS", detail=True, create=True) == ["Lists"]
+    assert await lands("lists", create=True) == ["lists"]
+
+
 async def test_a_stale_script_settles_nothing(desk: Desk) -> None:
     await desk.box("bob")
     text = 'require "fileinto"; fileinto "Junk";'

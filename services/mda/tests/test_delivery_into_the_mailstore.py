@@ -69,7 +69,7 @@ class House:
                     await asyncio.sleep(0.05)
 
     async def account(self, address: str) -> Account:
-        account: Account = await self.ask(ACCOUNT_CREATE, AccountCreate(address=address, password="secret"))
+        account: Account = await self.ask(ACCOUNT_CREATE, AccountCreate(address=address, password="open sesame"))
         return account
 
     async def deliver(self, account: Account, subject: str, detail: str | None = None, *, sender: str = "") -> Accepted:
@@ -136,6 +136,8 @@ async def test_mail_is_filed_by_script_and_by_detail(house: House) -> None:
     await house.ask(MAILBOX_CREATE, MailboxCreate(account=alice.id, name="Lists"))
     await house.deliver(alice, "detailed", "Lists")
     assert [found.mailbox for found in await house.found(alice, "detailed")] == ["Lists"]
+    await house.deliver(alice, "lowered", "lists")
+    assert [found.mailbox for found in await house.found(alice, "lowered")] == ["Lists"]
     await house.deliver(alice, "astray", "Nowhere")
     assert [found.mailbox for found in await house.found(alice, "astray")] == ["INBOX"]
 

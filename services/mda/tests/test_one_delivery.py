@@ -99,9 +99,10 @@ def test_discard() -> None:
 
 
 def test_a_detail_names_the_default_mailbox() -> None:
-    assert list(delivered(detail="Lists").filings) == [Filing("Lists")]
-    assert list(delivered(detail="Lists", site=Site("mx", True)).filings) == [Filing("Lists", create=True)]
-    assert list(delivered("keep;", detail="Lists").filings) == [Filing("Lists")]
+    assert list(delivered(detail="Lists").filings) == [Filing("Lists", detail=True)]
+    created = Filing("Lists", create=True, detail=True)
+    assert list(delivered(detail="Lists", site=Site("mx", True)).filings) == [created]
+    assert list(delivered("keep;", detail="Lists").filings) == [Filing("Lists", detail=True)]
     assert list(delivered('require "fileinto"; fileinto "Other";', detail="Lists").filings) == [Filing("Other")]
 
 

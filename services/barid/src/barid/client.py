@@ -85,9 +85,9 @@ class Client:
     def patch(self, path: str, body: Json) -> Json:
         return self._json("PATCH", path, body)
 
-    def delete(self, path: str) -> Json:
-        """None where there is nothing to say."""
-        return self._json("DELETE", path, None)
+    def delete(self, path: str, *, cascade: bool = False) -> Json:
+        """None where there is nothing to say. cascade: also take it out of what names it."""
+        return self._json("DELETE", f"{path}?cascade=true" if cascade else path, None)
 
     def raw(self, path: str) -> bytes:
         """A resource that is not JSON."""

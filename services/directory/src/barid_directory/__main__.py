@@ -8,7 +8,7 @@ from barid_runtime.run import serve
 from barid_runtime.service import Service
 
 from .adapters.argon2 import Argon2Hasher
-from .adapters.sqlite import open_store
+from .adapters.tables import open_store
 from .handlers.service import DirectoryService
 from .settings import Settings
 
@@ -20,7 +20,7 @@ def build(settings: Settings) -> Service:
 
     return DirectoryService(
         open_bus=open_bus,
-        open_store=lambda: open_store(settings.database),
+        open_store=lambda: open_store(settings.place),
         hasher=Argon2Hasher(threads=settings.hashing_threads),
         clock=SystemClock(),
         new_id=new_id,

@@ -93,7 +93,10 @@ class Store(Protocol):
         """Ask on one snapshot. `question` must not await."""
 
     async def change(self, work: Callable[[Register], T]) -> T:
-        """Change in one transaction; returns when it is durable. What `work` raises undoes it."""
+        """Change in one transaction; returns when it is durable. What `work` raises undoes it; it may be run again."""
+
+    async def forget(self) -> None:
+        """Another replica changed something: what is held in memory is old."""
 
     async def close(self) -> None: ...
 

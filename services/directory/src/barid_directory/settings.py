@@ -1,14 +1,13 @@
 """What an operator may decide about the directory."""
 
-from pathlib import Path
 from typing import ClassVar
 
 from pydantic import Field
 
-from barid_runtime.settings import ServiceSettings
+from barid_runtime.settings import DatabaseSettings
 
 
-class Settings(ServiceSettings):
+class Settings(DatabaseSettings):
     """postmaster: who reads what is sent to `postmaster` where nobody has that address; empty: the domain's first
     account. hashing_threads: passwords hashed at once, each taking 19 MiB and a core for some 20 ms."""
 
@@ -16,7 +15,3 @@ class Settings(ServiceSettings):
 
     postmaster: str = ""
     hashing_threads: int = Field(default=2, ge=1, le=64)
-
-    @property
-    def database(self) -> Path:
-        return self.data / "directory.db"

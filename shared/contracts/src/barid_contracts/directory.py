@@ -104,9 +104,12 @@ class Account(Message):
 
 
 class AccountCreate(Message):
+    """imported: the password was chosen elsewhere, so its length is not judged."""
+
     address: str
     password: str
     quota: int = 0
+    imported: bool = False
 
 
 class AccountUpdate(Message):
@@ -127,7 +130,11 @@ class PasswordChange(Message):
 
 
 class AddressName(Message):
+    """cascade: when it is deleted, aliases and catch-alls that name it lose it, and an alias that names nothing then is
+    deleted, too. Without it, the deletion is refused (`conflict`) while something names the address."""
+
     address: str
+    cascade: bool = False
 
 
 class AccountPage(Message):

@@ -9,11 +9,13 @@ from .mail import AcceptedBatch, Key
 
 
 class Filing(Message):
-    """A copy in one mailbox. flags: system flags with their backslash, and keywords."""
+    """A copy in one mailbox. flags: system flags with their backslash, and keywords. detail: the name is that of an
+    address's detail, so a mailbox that differs in case alone will do if there is one only."""
 
     mailbox: str
     flags: list[str] = Field(default_factory=list)
     create: bool = False
+    detail: bool = False
 
 
 class Child(Message):

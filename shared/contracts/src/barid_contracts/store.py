@@ -89,7 +89,8 @@ class ViewRequest(Message):
 class ViewReply(Message):
     """One chunk of columns in the order of UIDs, and the mailbox's state in the same snapshot.
 
-    expunged: UIDs (32 bits) gone since `since_modseq`. more: ask again with `after_uid` = the last UID got.
+    expunged: UIDs (32 bits) gone since `since_modseq`. forgotten: if `since_modseq` is below it, `expunged` may lack some
+    and the whole mailbox must be read (RFC 7162 §3.2.5.2). more: ask again with `after_uid` = the last UID got.
     """
 
     info: MailboxInfo
@@ -97,6 +98,7 @@ class ViewReply(Message):
     flags: Column
     modseqs: Column
     expunged: Column = b""
+    forgotten: int = 0
     keywords: list[str] = []
     more: bool = False
 
@@ -170,11 +172,15 @@ STORE = Operation("mail.v1.mailstore.store", StoreRequest, StoreReply)
 
 
 class CopyRequest(Message):
+    """not_after: epoch milliseconds from which on it must not be begun, for whoever asked has said by then that it
+    failed (problem `unavailable`); 0: at any time."""
+
     account: str
     mailbox: int
     uids: list[int]
     target: str
     move: bool = False
+    not_after: int = 0
 
 
 class CopyReply(Message):
@@ -208,13 +214,15 @@ EXPUNGE = Operation("mail.v1.mailstore.expunge", ExpungeRequest, ExpungeReply)
 
 
 class AppendRequest(Message):
-    """mail: the journal's record, already durable, without obligations. date: INTERNALDATE, epoch seconds."""
+    """mail: the journal's record, already durable, without obligations. date: INTERNALDATE, epoch seconds.
+    not_after: as of COPY."""
 
     account: str
     mailbox: str
     mail: Accepted
     flags: list[str] = []
     date: int
+    not_after: int = 0
 
 
 class AppendReply(Message):

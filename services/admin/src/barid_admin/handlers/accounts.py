@@ -19,14 +19,17 @@ from barid_contracts.directory import (
 from barid_contracts.store import MAILBOXES, QUOTA, AccountRef
 
 from .desk import Desk
-from .shapes import PAGE_USUAL, AddressInPath, Cursor, Limit, after, next_cursor, quoted, says_no
+from .shapes import PAGE_USUAL, AddressInPath, Cascade, Cursor, Limit, after, next_cursor, quoted, says_no
 
 LISTING = "accounts"
 
 PASSWORD_BYTES = 15
 """Of a password that we make: 120 bits, 20 characters."""
 
-Password = Annotated[str, Field(min_length=1, max_length=1024)]
+PASSWORD_LEAST = 8
+"""Characters: what the directory asks of anybody's choice, said here so that it stands in the description."""
+
+Password = Annotated[str, Field(min_length=PASSWORD_LEAST, max_length=1024)]
 DomainFilter = Annotated[str | None, Query(max_length=253, description="only of this domain")]
 
 
@@ -129,10 +132,10 @@ def routes(desk: Desk) -> APIRouter:
         request = AccountUpdate(address=address, quota=change.quota, enabled=change.enabled)
         return told(await desk.ask(ACCOUNT_UPDATE, request))
 
-    @router.delete("/{address:segment}", status_code=204, responses=says_no("not-found"))
-    async def delete_account(address: AddressInPath) -> None:
+    @router.delete("/{address:segment}", status_code=204, responses=says_no("not-found", "conflict"))
+    async def delete_account(address: AddressInPath, cascade: Cascade = False) -> None:
         """Delete an account with its mail"""
-        await desk.ask(ACCOUNT_DELETE, AddressName(address=address))
+        await desk.ask(ACCOUNT_DELETE, AddressName(address=address, cascade=cascade))
 
     @router.put("/{address:segment}/password", status_code=204, responses=says_no("not-found"))
     async def set_password(address: AddressInPath, new: NewPassword) -> None:

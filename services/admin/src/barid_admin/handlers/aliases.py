@@ -20,7 +20,7 @@ from .accounts import DomainFilter
 from .desk import Desk
 from .domains import same_name
 from .problems import Refusal
-from .shapes import PAGE_USUAL, AddressInPath, Cursor, Limit, after, next_cursor, says_no
+from .shapes import PAGE_USUAL, AddressInPath, Cascade, Cursor, Limit, after, next_cursor, says_no
 
 LISTING = "aliases"
 
@@ -98,10 +98,10 @@ def routes(desk: Desk) -> APIRouter:
         await desk.ask(ALIAS_PUT, directory.Alias(address=address, targets=change.targets))
         return await find(address)
 
-    @router.delete("/aliases/{address:segment}", status_code=204, responses=says_no("not-found"))
-    async def delete_alias(address: AddressInPath) -> None:
+    @router.delete("/aliases/{address:segment}", status_code=204, responses=says_no("not-found", "conflict"))
+    async def delete_alias(address: AddressInPath, cascade: Cascade = False) -> None:
         """Delete an alias"""
-        await desk.ask(ALIAS_DELETE, AddressName(address=address))
+        await desk.ask(ALIAS_DELETE, AddressName(address=address, cascade=cascade))
 
     @router.get("/explain/{address:segment}", tags=["explain"], responses=says_no())
     async def explain_address(address: AddressInPath) -> Explanation:

@@ -19,6 +19,10 @@ MailId = Annotated[str, StringConstraints(pattern=r"^[0-9A-HJKMNP-TV-Z]{26}$")]
 AddressInPath = Annotated[str, Path(min_length=3, max_length=254, description="an address, percent-encoded")]
 MailIdInPath = Annotated[MailId, Path(description="our id of the mail, 26 characters")]
 Cursor = Annotated[str | None, Query(max_length=1024, description="`next` of the page before")]
+Cascade = Annotated[
+    bool,
+    Query(description="also take it out of the aliases and catch-alls that name it; else these are a conflict"),
+]
 Limit = Annotated[int, Query(ge=1, le=PAGE_MOST, description="most entries of the page")]
 
 

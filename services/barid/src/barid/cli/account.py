@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from ..client import segment
-from .command import EXIT_USAGE, Session, command, fail, group
+from .command import EXIT_USAGE, Cascade, Session, command, fail, group
 from .output import parse_size, size
 
 app = group("Those who log in.")
@@ -123,12 +123,15 @@ def disable(session: Session, address: Address) -> None:
 
 @command(app, "remove")
 def remove(
-    session: Session, address: Address, yes: Annotated[bool, typer.Option("--yes", "-y", help="don't ask")] = False
+    session: Session,
+    address: Address,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="don't ask")] = False,
+    cascade: Cascade = False,
 ) -> None:
     """Delete it for ever."""
     if not yes:
         if not sys.stdin.isatty():
             fail("it can't be undone: add --yes", EXIT_USAGE)
         typer.confirm(f"Delete {address} for ever?", abort=True)
-    session.client.delete(_path(address))
+    session.client.delete(_path(address), cascade=cascade)
     session.say(f"{address} is deleted")

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from ..client import segment
-from .command import Session, command, group
+from .command import Cascade, Session, command, group
 
 app = group("Addresses that lead to others.")
 
@@ -44,7 +44,11 @@ def set_alias(
 
 
 @command(app, "remove")
-def remove(session: Session, address: Address) -> None:
+def remove(
+    session: Session,
+    address: Address,
+    cascade: Cascade = False,
+) -> None:
     """Delete one."""
-    session.client.delete(f"/v1/aliases/{segment(address)}")
+    session.client.delete(f"/v1/aliases/{segment(address)}", cascade=cascade)
     session.say(f"{address} is deleted")

@@ -19,6 +19,8 @@ EXIT_UNREACHABLE = 3
 DEFAULT_DATA = Path("data")
 """As `barid up` has it."""
 
+Cascade = Annotated[bool, typer.Option("--cascade", help="also take it out of the aliases and catch-alls that name it")]
+
 _OPTIONS = {
     "api": Annotated[
         str | None,

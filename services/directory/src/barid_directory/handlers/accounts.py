@@ -21,9 +21,10 @@ from barid_runtime.clock import Clock
 
 from ..policy.addresses import canonical
 from ..policy.ownership import affected, own_addresses
-from ..policy.passwords import MAX_PASSWORD, credential_of, prepare
+from ..policy.passwords import IMPOSSIBLE, complaint, credential_of, prepare
 from ..ports import AccountRow, Book, HashingBusy, PasswordHasher, Register, Store
 from .domains import address_of, domain_name
+from .removal import take_out
 
 MAX_PAGE = 1_000
 """Entries of a page, whatever was asked for."""
@@ -63,7 +64,7 @@ class Accounts:
             raise OperationFailed("invalid", "a quota is 0 (without limit) or more")
         # Looked up before hashing, so that a repeated import is cheap; what decides is the look inside the transaction.
         await self._store.consult(lambda book: refuse_taken(book, address))
-        hashed = await self._hash(request.password)
+        hashed = await self._hash(request.password, None if request.imported else address)
         row = AccountRow(self._new_id(), address, request.quota, True, hashed)
         created = int(self._clock.now())
 
@@ -80,7 +81,7 @@ class Accounts:
         address = address_of(request.address)
         if request.quota is not None and request.quota < 0:
             raise OperationFailed("invalid", "a quota is 0 (without limit) or more")
-        hashed = await self._hash(request.password) if request.password is not None else None
+        hashed = await self._hash(request.password, address) if request.password is not None else None
 
         def update(register: Register) -> Account:
             row = existing(register, address)
@@ -100,14 +101,18 @@ class Accounts:
     async def delete(self, request: AddressName) -> Empty:
         address = address_of(request.address)
 
-        def delete(register: Register) -> tuple[str, list[str]]:
+        def delete(register: Register) -> tuple[str, list[str], bool]:
             row = existing(register, address)
             addresses = affected(register, address)
+            others = take_out(register, address, cascade=request.cascade)
             register.delete_account(row.id)
-            return row.id, addresses
+            return row.id, addresses, others
 
-        account, addresses = await self._store.change(delete)
+        account, addresses, others = await self._store.change(delete)
         await self._announce(account, None, addresses)
+        if others:
+            # What is left of an alias may now be another account's own.
+            await announce(self._bus, DIRECTORY_CHANGED, DirectoryChanged(everything=True))
         return Empty()
 
     async def page(self, request: PageRequest) -> AccountPage:
@@ -136,10 +141,12 @@ class Accounts:
             raise OperationFailed("not_found", "there is no such account")
         return account
 
-    async def _hash(self, password: str) -> str:
+    async def _hash(self, password: str, login: str | None) -> str:
+        """login: whose password is being chosen; None takes any that can be one."""
+        wrong = complaint(password, login) if login is not None else None
         octets = prepare(password)
-        if octets is None:
-            raise OperationFailed("invalid", f"a password has 1 to {MAX_PASSWORD} octets and no control characters")
+        if wrong is not None or octets is None:
+            raise OperationFailed("invalid", wrong or IMPOSSIBLE)
         try:
             return await self._hasher.hash(octets)
         except HashingBusy as error:

@@ -11,6 +11,7 @@ from ..policy.resolution import MAX_TARGETS, resolve
 from ..ports import AliasRow, Book, Register, Store
 from .accounts import page_limits, told
 from .domains import address_of
+from .removal import take_out
 
 
 def target_of(text: str) -> str:
@@ -58,10 +59,12 @@ class Aliases:
         address = address_of(request.address)
 
         def delete(register: Register) -> list[DirectoryChanged]:
-            before = accounts_behind(register, address)
-            if not register.delete_alias(address):
+            if register.alias(address) is None:
                 raise OperationFailed("not_found", f"there is no alias {address}")
-            return changes(register, address, before)
+            before = accounts_behind(register, address)
+            others = take_out(register, address, cascade=request.cascade)
+            register.delete_alias(address)
+            return [DirectoryChanged(everything=True)] if others else changes(register, address, before)
 
         await self._tell(await self._store.change(delete))
         return Empty()

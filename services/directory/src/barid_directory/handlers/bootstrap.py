@@ -29,7 +29,8 @@ PATIENCE = 60.0
 async def bootstrap(bus: Bus, accounts: Iterable[tuple[str, str]], domains: Iterable[str] = ()) -> list[Account]:
     """Make the named domains and accounts (`login`, `password`) unless they exist; those that do stay as they are.
 
-    Domains of the accounts are made as well. Returns the accounts in the order given. Raises BusError;
+    Domains of the accounts are made as well. Passwords are taken as they are, short ones too: who writes such a list
+    brings accounts along, or makes a test. Returns the accounts in the order given. Raises BusError;
     OperationFailed(`invalid`) names the first login that can't be one.
     """
     wanted = list(accounts)
@@ -46,7 +47,7 @@ async def bootstrap(bus: Bus, accounts: Iterable[tuple[str, str]], domains: Iter
     async def make(login: str, password: str) -> Account:
         async with room:
             try:
-                request = AccountCreate(address=login, password=password)
+                request = AccountCreate(address=login, password=password, imported=True)
                 return await call(bus, ACCOUNT_CREATE, request, timeout=PATIENCE)
             except OperationFailed as problem:
                 if problem.code == "invalid":

@@ -24,7 +24,7 @@ from barid_contracts.directory import (
     DirectoryChanged,
 )
 from barid_runtime.bus.port import Bus, OperationFailed, Subscription
-from barid_runtime.bus.typed import announce, answer
+from barid_runtime.bus.typed import announce, answer, listen
 from barid_runtime.clock import Clock
 from barid_runtime.database.port import DatabaseError
 from barid_runtime.logging import get_logger
@@ -121,8 +121,22 @@ class DirectoryService:
         await self._serve(ALIAS_PUT, aliases.put)
         await self._serve(ALIAS_LIST, aliases.page)
         await self._serve(ALIAS_DELETE, aliases.delete)
+        self._subscriptions.append(await listen(bus, DIRECTORY_CHANGED, self._heard))
+        bus.on_reconnect(self._forget)
         # Whoever cached before may have missed changes that this store knows: a crash between a commit and its news.
         await announce(bus, DIRECTORY_CHANGED, DirectoryChanged(everything=True))
+
+    async def _heard(self, change: DirectoryChanged) -> None:
+        """Of another replica, or of our own once more, which costs a read."""
+        await self._forget()
+
+    async def _forget(self) -> None:
+        if self._store is None:
+            return
+        try:
+            await self._store.forget()
+        except DatabaseError as error:
+            log.warning("the database does not answer", error=str(error))
 
     async def _serve(self, operation: Operation[Q, A], handler: Callable[[Q], Awaitable[A]]) -> None:
         """A database that can't answer now is `unavailable`: whoever asked says 4xx, and readiness shows it."""

@@ -195,9 +195,10 @@ VACATION_CHILD = 1_000
 
 def _default_filing(obligation: Obligation, site: Site, flags: tuple[str, ...] = ()) -> Filing:
     """Where keep keeps: the mailbox named by the address's detail, which the mailstore replaces by INBOX if there is
-    none."""
+    none. People and their forms write addresses in any case (RFC 5233 §4 leaves it to us), so unlike fileinto's this
+    name may differ in case alone."""
     if obligation.detail:
-        return Filing(obligation.detail, flags, site.create_details)
+        return Filing(obligation.detail, flags, site.create_details, detail=True)
     return Filing(INBOX, flags)
 
 

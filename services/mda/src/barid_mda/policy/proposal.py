@@ -21,6 +21,7 @@ class Filing:
     mailbox: str
     flags: tuple[str, ...] = ()
     create: bool = False
+    detail: bool = False
 
 
 @dataclass(slots=True)
@@ -65,7 +66,8 @@ class Proposal:
 def _filing(filing: Filing) -> str:
     flags = f',"flags":{_strings(filing.flags)}' if filing.flags else ""
     create = ',"create":true' if filing.create else ""
-    return f'{{"mailbox":{_quoted(filing.mailbox)}{flags}{create}}}'
+    detail = ',"detail":true' if filing.detail else ""
+    return f'{{"mailbox":{_quoted(filing.mailbox)}{flags}{create}{detail}}}'
 
 
 def _strings(texts: Iterable[str]) -> str:

@@ -174,6 +174,8 @@ class _Settling:
         targets: dict[int, tuple[MailboxRow, list[str]]] = {}
         for filing in filings:
             mailbox = account.mailboxes.get(known_name(filing.mailbox))
+            if mailbox is None and filing.detail:
+                mailbox = _alike(account, filing.mailbox)
             if mailbox is None and filing.create:
                 mailbox = self._create(account, filing.mailbox)
             if mailbox is None or not mailbox.selectable:
@@ -287,6 +289,13 @@ class _Settling:
         if self.outbox_rows:
             self.unit.outbox = True
             cursor.executemany(_INSERT_OUTBOX, self.outbox_rows)
+
+
+def _alike(account: AccountRow, name: str) -> MailboxRow | None:
+    """The one mailbox whose name differs from this in case alone; None if there are several, or none."""
+    wanted = known_name(name).casefold()
+    found = [mailbox for each, mailbox in account.mailboxes.items() if each.casefold() == wanted]
+    return found[0] if len(found) == 1 else None
 
 
 class SqliteSettling:

@@ -1,17 +1,16 @@
-"""The store on SQLite, in statements that PostgreSQL takes as well, but for the parameters' style.
+"""The store in tables, in statements that SQLite and PostgreSQL both take.
 
-Readers hold all domains in memory, and the addresses that were asked for lately. This process is the file's only writer
-(one owner per SQLite file), so what is held is right as long as it is dropped once a change is durable. It pays: an
-address looked up in SQL costs 8 µs, one with a detail four of those.
+Readers hold all domains in memory, and the addresses that were asked for lately. What is held is dropped once a change
+of ours is durable, and, in the cluster, when another replica tells of one: an answer may be as old as that news takes,
+which is what everybody else who holds answers of the directory lives with. It pays: an address looked up in SQLite
+costs 8 µs, one with a detail four of those; in PostgreSQL each is a round trip.
 """
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import TypeVar
 
-from barid_runtime.database.migrations import migrate
+from barid_runtime.database.door import Place, open_at
 from barid_runtime.database.port import Cursor, Database
-from barid_runtime.database.sqlite import open_database
 
 from ..policy.addresses import canonical, without_detail
 from ..ports import AccountRow, AliasRow, Book, DomainRow, Register
@@ -33,7 +32,10 @@ def _load_domains(cursor: Cursor) -> dict[str, DomainRow]:
 
 
 class _Held:
-    """What readers hold in memory, of one state of the file. An address that leads nowhere is held as None."""
+    """What readers hold in memory. An address that leads nowhere is held as None.
+
+    It is replaced, never emptied: a reader that began before a change fills the one that nobody asks any more.
+    """
 
     __slots__ = ("accounts", "aliases", "domains")
 
@@ -42,12 +44,8 @@ class _Held:
         self.accounts: dict[str, AccountRow | None] = {}
         self.aliases: dict[str, AliasRow | None] = {}
 
-    def forget_addresses(self) -> None:
-        self.accounts.clear()
-        self.aliases.clear()
 
-
-class SqliteBook:
+class TableBook:
     """Implements ports.Book on one snapshot."""
 
     __slots__ = ("_cursor", "_domains")
@@ -104,7 +102,7 @@ class SqliteBook:
         return [row[0] for row in rows]
 
 
-class HeldBook(SqliteBook):
+class HeldBook(TableBook):
     """The same, asking memory first."""
 
     __slots__ = ("_held",)
@@ -134,7 +132,7 @@ class HeldBook(SqliteBook):
             return row
 
 
-class SqliteRegister(SqliteBook):
+class TableRegister(TableBook):
     """Implements ports.Register within a transaction. Domains are read afresh: a change may have come just before."""
 
     __slots__ = ("domains_changed",)
@@ -209,43 +207,45 @@ class SqliteRegister(SqliteBook):
         return self._cursor.changes() > 0
 
 
-class SqliteStore:
+class TableStore:
     """Implements ports.Store. Made by `open_store`."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
         self._held = _Held({})
 
-    async def reload(self) -> None:
-        """Hold the domains anew, and nothing else."""
+    async def forget(self) -> None:
+        # Dropped first: whatever is read from now on is as new as the change.
+        self._held = _Held(self._held.domains)
         self._held = _Held(await self._database.read(_load_domains))
 
     async def consult(self, question: Callable[[Book], T]) -> T:
-        return await self._database.read(lambda cursor: question(HeldBook(cursor, self._held)))
+        held = self._held
+        return await self._database.read(lambda cursor: question(HeldBook(cursor, held)))
 
     async def change(self, work: Callable[[Register], T]) -> T:
         domains_changed = False
 
         def transact(cursor: Cursor) -> T:
             nonlocal domains_changed
-            register = SqliteRegister(cursor)
+            register = TableRegister(cursor)
             result = work(register)
             domains_changed = register.domains_changed
             return result
 
         result = await self._database.write(transact)
-        self._held.forget_addresses()
         if domains_changed:
-            await self.reload()
+            await self.forget()
+        else:
+            self._held = _Held(self._held.domains)
         return result
 
     async def close(self) -> None:
         await self._database.close()
 
 
-async def open_store(path: Path) -> SqliteStore:
-    """The store in this file, its schema brought up to date. Raises DatabaseError."""
-    await migrate(path, "barid_directory.adapters.migrations")
-    store = SqliteStore(open_database(path))
-    await store.reload()
+async def open_store(place: Place) -> TableStore:
+    """The store at this place, its schema brought up to date. Raises DatabaseError."""
+    store = TableStore(await open_at(place, "barid_directory.adapters.migrations"))
+    await store.forget()
     return store
