@@ -18,16 +18,19 @@ from barid_contracts.store import (
     StoreRequest,
     SummariesRequest,
 )
+from barid_runtime.clock import Clock
 
+from ..ports.errors import TooLate
 from ..ports.store import Store
 from .serving import Serving, parsed
 from .telling import Teller
 
 
 class MessageHandlers:
-    def __init__(self, store: Store, teller: Teller) -> None:
+    def __init__(self, store: Store, teller: Teller, clock: Clock) -> None:
         self._store = store
         self._teller = teller
+        self._clock = clock
 
     async def serve(self, serving: Serving) -> None:
         await serving.operation(VIEW, self._store.views.view)
@@ -50,6 +53,7 @@ class MessageHandlers:
         )
 
     async def copy(self, request: CopyRequest) -> CopyReply:
+        self._refuse_late(request.not_after)
         return await self._teller.tell(
             await self._store.copying.copy(
                 request.account, request.mailbox, request.uids, request.target, move=request.move
@@ -64,8 +68,14 @@ class MessageHandlers:
         )
 
     async def append(self, request: AppendRequest) -> AppendReply:
+        self._refuse_late(request.not_after)
         return await self._teller.tell(
             await self._store.messages.append(
                 request.account, request.mailbox, request.mail, request.flags, request.date
             )
         )
+
+    def _refuse_late(self, not_after: int) -> None:
+        """Who was frozen, or far behind, finds requests that nobody waits for: what they ask would be done twice."""
+        if not_after and self._clock.now() * 1000 >= not_after:
+            raise TooLate("Not in time")

@@ -51,7 +51,7 @@ class Mailstore:
         for handlers in (
             SettlingHandlers(store, bus, teller, self._meters),
             MailboxHandlers(store, teller),
-            MessageHandlers(store, teller),
+            MessageHandlers(store, teller, clock),
             ScriptHandlers(store, teller),
             TraceHandlers(store, clock),
             limits,

@@ -5,7 +5,8 @@ Refused                   the root; `code` is one of the codes of `barid_contrac
 ├── Conflict              a name that is taken
 ├── Invalid               a name, a flag or a request that can't be
 ├── OverQuota             the account has no room for a copy that its user asked for; deliveries are never refused
-└── TooMany               a limit of ours, as the keywords of a mailbox
+├── TooMany               a limit of ours, as the keywords of a mailbox
+└── TooLate               whoever asked doesn't wait any more, and has told its client that it failed
 """
 
 
@@ -47,3 +48,9 @@ class TooMany(Refused):
     """A limit is reached."""
 
     code = "limit"
+
+
+class TooLate(Refused):
+    """Not begun in time."""
+
+    code = "unavailable"

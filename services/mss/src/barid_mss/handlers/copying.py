@@ -9,10 +9,11 @@ from barid_protocols.imap.commands.move import Move
 from barid_runtime.bus.port import OperationFailed
 from barid_runtime.bus.typed import call
 
+from ..policy import deadlines
 from ..views.columns import uid_column
 from .problems import EXPUNGE_ISSUED
 from .selection import Selection
-from .storing import WRITE_DEADLINE, selected_for_change
+from .storing import selected_for_change
 
 if TYPE_CHECKING:
     from .imap_session import ImapSession
@@ -35,9 +36,17 @@ async def _copy(session: "ImapSession", selection: Selection, command: Copy | Mo
     uids = selected.uids_of(selected.slices(command.messages, uid=command.uid)).tolist()
     if not uids:
         return ok("Nothing to copy")
-    request = CopyRequest(account=view.account, mailbox=view.id, uids=uids, target=command.mailbox, move=move)
+    window = deadlines.Window(session.desk.clock.now(), deadlines.of_change(len(uids)))
+    request = CopyRequest(
+        account=view.account,
+        mailbox=view.id,
+        uids=uids,
+        target=command.mailbox,
+        move=move,
+        not_after=window.not_after,
+    )
     try:
-        reply = await call(session.desk.bus, COPY, request, timeout=WRITE_DEADLINE)
+        reply = await call(session.desk.bus, COPY, request, timeout=window.timeout)
     except OperationFailed as failure:
         if failure.code == "not_found":
             return _NO_TARGET

@@ -7,7 +7,8 @@ from barid_protocols.imap import Completion, ok
 from barid_protocols.imap.commands.expunge import Expunge
 from barid_runtime.bus.typed import call
 
-from .storing import WRITE_DEADLINE, selected_for_change
+from ..policy import deadlines
+from .storing import selected_for_change
 
 if TYPE_CHECKING:
     from .imap_session import ImapSession
@@ -22,6 +23,8 @@ async def expunge(session: "ImapSession", command: Expunge) -> Completion:
         if not uids:
             return ok("Nothing to expunge")
     request = ExpungeRequest(account=view.account, mailbox=view.id, uids=uids)
-    reply = await call(session.desk.bus, EXPUNGE, request, timeout=WRITE_DEADLINE)
+    reply = await call(
+        session.desk.bus, EXPUNGE, request, timeout=deadlines.of_change(len(selected) if uids is None else len(uids))
+    )
     await session.desk.shelf.catch_up(view, reply.modseq)
     return ok("Expunged")

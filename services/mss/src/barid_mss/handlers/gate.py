@@ -10,13 +10,11 @@ from barid_runtime.failed_logins import DELAY_STEP, FailedLogins
 from barid_runtime.logging import get_logger
 from barid_runtime.networks import network_of, within
 
+from ..policy import deadlines
 from ..policy.limits import Places
 from ..settings import Settings
 from .measures import Measures
 from .members import Member, Members
-
-LOGIN_DEADLINE = 15.0
-"""Seconds for the directory's answer: hashes wait in a queue there when everybody comes back at once."""
 
 log = get_logger("mss.gate")
 
@@ -67,7 +65,7 @@ class Gate:
         request = AuthenticateRequest(login=login, password=password, service=protocol, ip=ip)
         changes = self._members.changes
         try:
-            reply = await call(self._bus, AUTHENTICATE, request, timeout=LOGIN_DEADLINE)
+            reply = await call(self._bus, AUTHENTICATE, request, timeout=deadlines.LOGIN)
         except BusError as error:
             log.warning("directory doesn't answer", error=repr(error))
             raise self._refused(protocol, ip, Refusal.UNAVAILABLE) from error

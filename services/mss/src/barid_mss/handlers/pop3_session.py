@@ -37,7 +37,7 @@ from barid_runtime.journal.port import JournalError
 from barid_runtime.logging import get_logger
 from barid_runtime.networks import is_loopback
 
-from ..policy import patience
+from ..policy import deadlines, patience
 from ..ports import Door, Wire
 from ..views.columns import uid_column
 from ..views.summaries import MailboxKey
@@ -45,7 +45,6 @@ from .desk import Desk
 from .driver import Driver
 from .gate import LoginRefused, Refusal
 from .message_bytes import MessageBytes
-from .storing import WRITE_DEADLINE
 
 SIZES_AT_ONCE = 2_000
 """Messages of one question for sizes: 100 KB."""
@@ -228,4 +227,4 @@ class Pop3Session(Driver):
         request = ExpungeRequest(
             account=messages.key.account, mailbox=messages.key.mailbox, uids=uids, only_deleted=False
         )
-        await call(self.desk.bus, EXPUNGE, request, timeout=WRITE_DEADLINE)
+        await call(self.desk.bus, EXPUNGE, request, timeout=deadlines.of_change(len(uids)))

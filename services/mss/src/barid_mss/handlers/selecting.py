@@ -10,6 +10,7 @@ from barid_protocols.imap.commands.unselect import Unselect
 from barid_protocols.imap.flags import DELETED
 from barid_runtime.bus.typed import call
 
+from ..policy import deadlines
 from .selection import Selection
 
 if TYPE_CHECKING:
@@ -36,7 +37,8 @@ async def close(session: "ImapSession", command: Close) -> Completion:
     selection = session.selection
     assert selection is not None
     if not selection.read_only and selection.has_flag(DELETED):
-        await call(session.desk.bus, EXPUNGE, ExpungeRequest(account=selection.view.account, mailbox=selection.view.id))
+        request = ExpungeRequest(account=selection.view.account, mailbox=selection.view.id)
+        await call(session.desk.bus, EXPUNGE, request, timeout=deadlines.of_change(len(selection.selected)))
     session.deselect()
     return ok("Closed")
 

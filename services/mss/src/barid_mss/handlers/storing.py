@@ -10,15 +10,13 @@ from barid_protocols.imap.errors import UserError
 from barid_protocols.imap.flags import SYSTEM_FLAG_NAMES, FlagSet
 from barid_runtime.bus.typed import call
 
+from ..policy import deadlines
 from ..views.columns import uid_column, wide_column
 from .problems import EXPUNGE_ISSUED
 from .selection import Selection
 
 if TYPE_CHECKING:
     from .imap_session import ImapSession
-
-WRITE_DEADLINE = 30.0
-"""Seconds for a change of many messages, which is a second of the mailstore's writer at most, behind others."""
 
 Mode = Literal["set", "add", "remove"]
 _MODES: dict[StoreAction, Mode] = {
@@ -62,7 +60,7 @@ async def store_flags(
             flags=flags,
             unchanged_since=unchanged_since,
         ),
-        timeout=WRITE_DEADLINE,
+        timeout=deadlines.of_change(len(uids)),
     )
     view.flags.learn(reply.keywords)
     await session.desk.shelf.catch_up(view, reply.modseq)

@@ -7,7 +7,14 @@ from collections.abc import Coroutine
 from typing import Any
 
 from barid_contracts.store import ACCOUNT_CHANGED, AccountChanged, MailboxInfo
-from barid_runtime.bus.port import Bus, BusError, OperationFailed, Subscription
+from barid_runtime.bus.port import (
+    DEFAULT_DEADLINE,
+    Bus,
+    BusError,
+    DeadlineExceeded,
+    OperationFailed,
+    Subscription,
+)
 from barid_runtime.bus.typed import listen
 from barid_runtime.logging import get_logger
 
@@ -32,14 +39,14 @@ log = get_logger("mss.views")
 class _Account:
     """What is known of one account."""
 
-    __slots__ = ("id", "idle_since", "leases", "lock", "subscription", "views")
+    __slots__ = ("attaching", "id", "idle_since", "leases", "subscription", "views")
 
     def __init__(self, id: str) -> None:
         self.id = id
         self.leases = 0
         self.idle_since = 0.0
-        self.lock = asyncio.Lock()
         self.subscription: Subscription | None = None
+        self.attaching: asyncio.Task[None] | None = None
         self.views: dict[int, MailboxView] = {}
 
     async def on_event(self, event: AccountChanged) -> None:
@@ -177,7 +184,7 @@ class Shelf:
     def sweep(self, now: float) -> None:
         """Stop hearing of accounts that nobody has used for LINGER, and keep within bounds."""
         for account in list(self._accounts.values()):
-            if account.leases or account.lock.locked():
+            if account.leases or account.attaching is not None:
                 continue
             if account.subscription is None or now - account.idle_since > LINGER:
                 self._detach(account)
@@ -196,11 +203,23 @@ class Shelf:
     # Accounts
 
     async def _attach(self, account: _Account) -> None:
+        """Raises DeadlineExceeded: a bus that hangs keeps a subscription waiting for as long as it does."""
         if account.subscription is not None:
             return
-        async with account.lock:
-            if account.subscription is None:
-                account.subscription = await listen(self._bus, ACCOUNT_CHANGED, account.on_event, account=account.id)
+        attaching = account.attaching
+        if attaching is None:
+            attaching = account.attaching = self._spawn(self._listen(account))
+        # It goes on when we don't, so that what was subscribed is never forgotten.
+        await asyncio.wait((attaching,), timeout=DEFAULT_DEADLINE)
+        if not attaching.done():
+            raise DeadlineExceeded("events not subscribed in time")
+        attaching.result()
+
+    async def _listen(self, account: _Account) -> None:
+        try:
+            account.subscription = await listen(self._bus, ACCOUNT_CHANGED, account.on_event, account=account.id)
+        finally:
+            account.attaching = None
 
     def release(self, account: _Account) -> None:
         account.leases -= 1
@@ -214,10 +233,11 @@ class Shelf:
         if not account.views:
             del self._accounts[account.id]
 
-    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        return task
 
     async def on_start_of_mailstore(self, event: AccountChanged) -> None:
         """Its last events before that may be missing. Not awaited: other events wait behind this one."""

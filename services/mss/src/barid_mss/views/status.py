@@ -1,10 +1,11 @@
 """The counters of mailboxes, asked of the mailstore. Those who ask at the same time share an answer, and no answer is
-older than the question: whoever comes while a question is under way joins the next one."""
+older than the question: whoever comes while a question is under way joins the next one. But if the one under way gets
+no answer, those behind it don't wait for another deadline: they are told the same."""
 
 import asyncio
 
 from barid_contracts.store import MAILBOX_STATUS, MailboxInfo, MailboxName
-from barid_runtime.bus.port import Bus
+from barid_runtime.bus.port import Bus, BusError, OperationFailed
 from barid_runtime.bus.typed import call
 
 Key = tuple[str, str]
@@ -13,7 +14,7 @@ Key = tuple[str, str]
 class Statuses:
     def __init__(self, bus: Bus) -> None:
         self._bus = bus
-        self._under_way: dict[Key, asyncio.Future[None]] = {}
+        self._under_way: dict[Key, asyncio.Future[BusError | None]] = {}
         self._next: dict[Key, asyncio.Task[MailboxInfo]] = {}
 
     async def ask(self, account: str, name: str) -> MailboxInfo:
@@ -31,18 +32,26 @@ class Statuses:
     async def _ask_behind(self, key: Key) -> MailboxInfo:
         try:
             while (before := self._under_way.get(key)) is not None:
-                await before
+                if (silence := await before) is not None:
+                    raise silence
         finally:
             del self._next[key]
         return await self._ask(key)
 
     async def _ask(self, key: Key) -> MailboxInfo:
-        done = self._under_way[key] = asyncio.get_running_loop().create_future()
+        done: asyncio.Future[BusError | None] = asyncio.get_running_loop().create_future()
+        self._under_way[key] = done
+        silence: BusError | None = None
         try:
             return await call(self._bus, MAILBOX_STATUS, MailboxName(account=key[0], name=key[1]))
+        except OperationFailed:
+            raise
+        except BusError as error:
+            silence = error
+            raise
         finally:
             del self._under_way[key]
-            done.set_result(None)
+            done.set_result(silence)
 
 
 def _retrieved(task: "asyncio.Task[MailboxInfo]") -> None:
