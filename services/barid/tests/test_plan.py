@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from barid.building import settings_type
 from barid.crew import in_order_of_leaving
-from barid.plan import PlanError, UpOptions, groups, health_port, listening_ports, service_settings
+from barid.plan import PlanError, UpOptions, groups, health_ports, listening_ports, service_settings
 from barid.roster import SERVICES
 
 OPTIONS = UpOptions(data=Path("/somewhere"))
@@ -31,8 +31,19 @@ def test_each_listener_stands_on_the_base_and_its_standard_port() -> None:
 
 
 def test_health_ports_that_do_not_exist_are_any() -> None:
-    assert health_port(UpOptions(data=Path("x"), port_base=20_000), 3) == 29_003
-    assert health_port(UpOptions(data=Path("x"), port_base=60_000), 3) == 0
+    assert health_ports(UpOptions(data=Path("x"), port_base=20_000), 3) == [29_000, 29_001, 29_002]
+    assert health_ports(UpOptions(data=Path("x"), port_base=56_534), 3) == [65_534, 65_535, 0]
+    assert health_ports(UpOptions(data=Path("x"), port_base=None), 2) == [0, 0]
+
+
+def test_a_port_may_be_told_apart_from_the_base() -> None:
+    """It is reserved like the others, so the service gets the number that was reserved."""
+    options = UpOptions(data=Path("x"), port_base=20_000, overrides={"mss": {"imap_port": "0", "pop3_port": "many"}})
+    ports = listening_ports(options)
+    assert (ports["imap"], ports["pop3"]) == (0, 20_110)
+    settings = service_settings("mss", options, ports | {"imap": 41_143}, "nats://x", "secret", "key")
+    assert settings["imap_port"] == 41_143
+    assert settings["pop3_port"] == "many"  # what is wrong with it, its settings say
 
 
 @given(st.integers(0, 20))
@@ -61,7 +72,7 @@ def test_all_settings_given_are_settings_of_the_service(service: str) -> None:
     options = UpOptions(
         data=Path("x"), hostname="mail.example.test", max_size=100_000, smarthost="h:25", routes=(("a.test", "h:25"),)
     )
-    given = service_settings(service, options, "nats://x", "secret", "key")
+    given = service_settings(service, options, listening_ports(options), "nats://x", "secret", "key")
     assert given.keys() <= settings_type(service).model_fields.keys()
 
 

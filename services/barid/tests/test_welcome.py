@@ -13,7 +13,7 @@ STATUS: dict[str, Any] = {"accounts": [], "submission": "127.0.0.1:10587"}
 
 def said(**options: Any) -> str:
     data = Path("/srv/mail")
-    return welcome(STATUS, data, service_settings("relay", UpOptions(data=data, **options), "nats://x", "p", "k"))
+    return welcome(STATUS, data, service_settings("relay", UpOptions(data=data, **options), {}, "nats://x", "p", "k"))
 
 
 def test_unless_told_otherwise_it_is_captured_and_the_text_says_where_to_look() -> None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from .roster import SERVICES
+from .roster import SERVICES, Listener
 
 HIGHEST_PORT = 65_535
 HEALTH_OFFSET = 9_000
@@ -74,20 +74,31 @@ def is_loopback(host: str) -> bool:
 
 def listening_ports(options: UpOptions) -> dict[str, int]:
     """Listener → port; 0 takes any."""
-    base = options.port_base
     return {
-        name: 0 if base is None else base + listener.standard
-        for entry in SERVICES.values()
+        name: _port(options, service, listener)
+        for service, entry in SERVICES.items()
         for name, listener in entry.listeners.items()
     }
 
 
-def health_port(options: UpOptions, number: int) -> int:
-    """Of the process of that number; 0 takes any."""
+def _port(options: UpOptions, service: str, listener: Listener) -> int:
+    told = options.overrides.get(service, {}).get(listener.setting, "")
+    if _is_port(told):
+        return int(told)
+    return 0 if options.port_base is None else options.port_base + listener.standard
+
+
+def _is_port(text: str) -> bool:
+    """What isn't goes to the service, whose settings say what is wrong with it."""
+    return text.isascii() and text.isdecimal() and int(text) <= HIGHEST_PORT
+
+
+def health_ports(options: UpOptions, processes: int) -> list[int]:
+    """Of each process; 0 takes any."""
     if options.port_base is None:
-        return 0
-    port = options.port_base + HEALTH_OFFSET + number
-    return port if port <= HIGHEST_PORT else 0
+        return [0] * processes
+    first = options.port_base + HEALTH_OFFSET
+    return [port if port <= HIGHEST_PORT else 0 for port in range(first, first + processes)]
 
 
 def groups(services: Iterable[str], processes: int) -> list[tuple[str, ...]]:
@@ -101,9 +112,10 @@ def groups(services: Iterable[str], processes: int) -> list[tuple[str, ...]]:
     return [tuple(each) for each in bins if each]
 
 
-def service_settings(service: str, options: UpOptions, bus_url: str, bus_password: str, api_key: str) -> dict[str, Any]:
-    """What the service's `Settings` are loaded with, above environment and file. JSON-able."""
-    ports = listening_ports(options)
+def service_settings(
+    service: str, options: UpOptions, ports: Mapping[str, int], bus_url: str, bus_password: str, api_key: str
+) -> dict[str, Any]:
+    """What the service's `Settings` are loaded with, above environment and file. JSON-able. ports: by listener."""
     given: dict[str, Any] = {
         "data": str(options.data),
         "bus_url": bus_url,
@@ -127,4 +139,6 @@ def service_settings(service: str, options: UpOptions, bus_url: str, bus_passwor
         given["routes"] = dict(options.routes)
         if options.smarthost:
             given["smarthost"] = options.smarthost
-    return given | dict(options.overrides.get(service, {}))
+    ours = {listener.setting for listener in SERVICES[service].listeners.values()}
+    told = options.overrides.get(service, {})
+    return given | {name: value for name, value in told.items() if not (name in ours and _is_port(value))}

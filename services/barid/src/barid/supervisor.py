@@ -20,12 +20,9 @@ from typing import Any
 from barid_runtime.logging import get_logger
 
 from .crew import CHECK_SECONDS, READY_SECONDS, CrewError, in_order_of_leaving
-from .roster import SERVICES
+from .ports import LOOPBACK
 
 log = get_logger("barid.supervisor")
-
-LOOPBACK = "127.0.0.1"
-"""Where health is served: nobody else asks."""
 
 PAUSE_FIRST = 0.1
 PAUSE_MOST = 10.0
@@ -61,7 +58,8 @@ class Group:
 class Supervisor:
     """A Crew (crew.py) of one process per group.
 
-    health_port: of the group's number; 0 for any free one. keep: descriptors that all processes hold (the lock).
+    health_ports: of each group. Its processes come back to them, as to the listeners' ports in their settings: those
+    must be reserved (ports.py). keep: descriptors that all processes hold (the lock).
     """
 
     def __init__(
@@ -75,7 +73,7 @@ class Supervisor:
         keep: Sequence[int] = (),
     ) -> None:
         self._groups = {
-            "+".join(services): Group("+".join(services), services, port or _free_port())
+            "+".join(services): Group("+".join(services), services, port)
             for services, port in zip(groups, health_ports, strict=True)
         }
         self._drain_seconds = drain_seconds
@@ -222,17 +220,9 @@ class Supervisor:
                 # On a busy machine the process is heard before the fork server gets to say that it forked it.
                 group.pid = message["pid"]
                 group.ports = message["ports"]
-                self._keep_ports(group)
                 group.ready.set()
             case "ended" if message["pid"] == group.pid:
                 self._on_end(group, message["code"])
-
-    def _keep_ports(self, group: Group) -> None:
-        """Clients come back to the ports that a listener had, also where any free ones were asked for."""
-        for service in group.services:
-            for name, listener in SERVICES[service].listeners.items():
-                if name in group.ports:
-                    self._settings[service] = self._settings[service] | {listener.setting: group.ports[name]}
 
     def _on_end(self, group: Group, code: int) -> None:
         pid, group.pid = group.pid, None
@@ -318,10 +308,3 @@ async def _answers_ready(port: int) -> bool:
         return False
     finally:
         writer.close()
-
-
-def _free_port() -> int:
-    """Somebody else may take it before we use it: then that process fails, and its next start too. Rare, and only
-    where any ports were asked for."""
-    with socket.create_server((LOOPBACK, 0)) as probe:
-        return int(probe.getsockname()[1])

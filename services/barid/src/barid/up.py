@@ -1,8 +1,8 @@
 """`barid up`: the whole system, from an empty folder to a prompt that says how to send a first mail.
 
-Order of things: the folder's lock, then at the same time the fork server's imports, the bus and the certificate; then
-the services, all at once; then the first accounts; then the ready file. To the end: services in order of leaving, the
-bus last, the lock.
+Order of things: the folder's lock and all ports; then at the same time the fork server's imports, the bus and the
+certificate; then the services, all at once; then the first accounts; then the ready file. To the end: services in order
+of leaving, the bus last, ports, the lock.
 
 What takes long to import (the bus, the contracts, settings) is imported where it is needed, while the fork server does
 the same on another core.
@@ -19,6 +19,7 @@ import socket
 import sys
 import time
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import uvloop
@@ -30,7 +31,8 @@ from barid_runtime.logging import get_logger
 from .crew import Crew, CrewError, LocalCrew
 from .folder import DataFolder, FolderError, write_private
 from .forkserver import few_arenas
-from .plan import PlanError, UpOptions, groups, health_port, listening_ports, service_settings
+from .plan import PlanError, UpOptions, groups, health_ports, listening_ports, service_settings
+from .ports import LOOPBACK, Reservations
 from .roster import BUS, SERVICES, module_of
 from .supervisor import Supervisor
 from .welcome import welcome
@@ -46,7 +48,6 @@ EXIT_USAGE = 2
 OPERATOR = "barid"
 """The supervisor's own user on the bus."""
 
-PRIVILEGED = 1024
 BUS_PAUSE_FIRST = 0.05
 BUS_PAUSE_MOST = 5.0
 STABLE_SECONDS = 30.0
@@ -63,27 +64,54 @@ def up(options: UpOptions) -> int:
     os.umask(0o077)
     logging.configure(options.log_level, options.log_format)
     folder = DataFolder(options.data)
+    reserved = Reservations()
     try:
         options.check()
-        _ports_free(options)
         folder.prepare()
+        # First: while processes of a run that was killed are ending, their ports aren't free.
         lock = folder.lock()
+        places = _places(options, reserved)
+        few_arenas()
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            return runner.run(_System(options, folder, lock, places).run())
     except (PlanError, FolderError) as error:
         _complain(error)
         return EXIT_USAGE
-    few_arenas()
-    try:
-        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            return runner.run(_System(options, folder, lock).run())
     finally:
+        reserved.release()
         folder.unlock()
 
 
+@dataclass(frozen=True, slots=True)
+class _Places:
+    """Where everything will answer. groups: services by process. health: their health ports. listeners: by name."""
+
+    groups: list[tuple[str, ...]]
+    health: list[int]
+    listeners: dict[str, int]
+    bus: int
+
+
+def _places(options: UpOptions, reserved: Reservations) -> _Places:
+    """Raises PlanError: better said before anything is started than by a service that can't listen."""
+    dealt = groups(SERVICES, options.processes)
+    return _Places(
+        dealt,
+        [
+            reserved.take(f"health of {'+'.join(group)}", LOOPBACK, port)
+            for group, port in zip(dealt, health_ports(options, len(dealt)), strict=True)
+        ],
+        {name: reserved.take(name, options.host, port) for name, port in listening_ports(options).items()},
+        reserved.take(BUS, LOOPBACK),
+    )
+
+
 class _System:
-    def __init__(self, options: UpOptions, folder: DataFolder, lock: int) -> None:
+    def __init__(self, options: UpOptions, folder: DataFolder, lock: int, places: _Places) -> None:
         self._options = options
         self._folder = folder
         self._lock = lock
+        self._places = places
         self._services = list(SERVICES)
         self._passwords = {name: secrets.token_urlsafe(24) for name in [*self._services, OPERATOR]}
         self._bus: EmbeddedNats | None = None
@@ -144,7 +172,7 @@ class _System:
         from barid_runtime.bus.embedded import EmbeddedNats
         from barid_runtime.tls import ensure_self_signed
 
-        self._bus = bus_server = EmbeddedNats(self._folder.path / "nats", users=self._passwords)
+        self._bus = bus_server = EmbeddedNats(self._folder.path / "nats", self._places.bus, self._passwords)
         await bus_server.launch()
         if local:
             self._crew = self._hire()
@@ -184,14 +212,13 @@ class _System:
         from .building import build
 
         options = self._options
-        return LocalCrew(build, health_port=health_port(options, 0), drain_seconds=options.drain_seconds)
+        return LocalCrew(build, health_port=self._places.health[0], drain_seconds=options.drain_seconds)
 
     async def _supervise(self) -> Crew:
         options = self._options
-        dealt = groups(self._services, options.processes)
         supervisor = Supervisor(
-            dealt,
-            [health_port(options, number) for number in range(len(dealt))],
+            self._places.groups,
+            self._places.health,
             drain_seconds=options.drain_seconds,
             log_level=options.log_level,
             log_format=options.log_format,
@@ -201,8 +228,9 @@ class _System:
         return supervisor
 
     def _settings(self, url: str) -> Mapping[str, dict[str, Any]]:
+        ports = self._places.listeners
         return {
-            service: service_settings(service, self._options, url, self._passwords[service], self._api_key)
+            service: service_settings(service, self._options, ports, url, self._passwords[service], self._api_key)
             for service in self._services
         }
 
@@ -286,20 +314,6 @@ def _faults() -> tuple[type[Exception], ...]:
     from barid_runtime.settings import SettingsError
 
     return (CrewError, BusError, SettingsError, OSError)
-
-
-def _ports_free(options: UpOptions) -> None:
-    """Better said before anything is started than by a service that can't listen. Raises PlanError."""
-    for name, port in listening_ports(options).items():
-        if port == 0:
-            continue
-        try:
-            socket.create_server((options.host, port)).close()
-        except OSError as error:
-            advice = (
-                "choose others with --port-base" if port >= 1024 else "be root for those below 1024, or --port-base"
-            )
-            raise PlanError(f"{name} can't listen on {options.host}:{port}: {error.strerror}; {advice}") from error
 
 
 def _complain(error: BaseException) -> None:
