@@ -297,6 +297,23 @@ async def test_a_journal_of_uploads_never_speaks_to_the_bus_and_its_packs_can_be
     assert [pack.complete for pack in packs(root)] == [True]
 
 
+async def test_nor_does_it_for_what_a_killed_process_had_uploaded(start: Start, switch: Switch, root: Path) -> None:
+    switch.away = True
+    journal, publisher = await start("mss")
+    await append(journal, 5, accounts=0)
+    await journal.close()
+    await publisher.close()
+    (root / packs(root)[0].name).with_name("cursor").unlink()  # it was killed before it wrote how far it was
+    _, publisher = await start("mss")
+    for _ in range(100):
+        if packs(root)[0].complete:
+            break
+        publisher._cursors.write()
+        await asyncio.sleep(0.02)
+    assert not publisher.problem
+    assert packs(root)[0].complete
+
+
 async def test_a_pack_that_can_not_be_read_holds_up_nobody(
     start: Start, bus: NatsBus, switch: Switch, monkeypatch: pytest.MonkeyPatch
 ) -> None:

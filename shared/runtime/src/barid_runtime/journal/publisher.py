@@ -92,13 +92,13 @@ class Publisher:
         self._inherited: dict[str, WriterFolder] = {}
         self._tasks: list[asyncio.Task[None]] = []
         self._retry = asyncio.Event()
-        self._needed = asyncio.Event()
         self._ready = asyncio.Event()
         self._idle = asyncio.Event()
         self._idle.set()
         self._closed = False
-        if owes:
-            self._needed.set()
+        self._owes = owes
+        if not owes:
+            self._ready.set()
         self.backlog = 0
         """Mails durable here and owed to somebody, of which the bus does not know yet (those still to be counted in
         dead writers' packs left out)."""
@@ -115,10 +115,11 @@ class Publisher:
         """Returns at once; the bus may be away."""
         loop = asyncio.get_running_loop()
         self._tasks = [
-            loop.create_task(self._prepare(), name="publisher-stream"),
             loop.create_task(self._recover(), name="publisher-recovery"),
             loop.create_task(self._keep_cursors(), name="publisher-cursor"),
         ]
+        if self._owes:
+            self._tasks.append(loop.create_task(self._prepare(), name="publisher-stream"))
 
     async def idle(self) -> None:
         """Wait until all that is committed is published."""
@@ -169,8 +170,6 @@ class Publisher:
 
     def _pump(self) -> None:
         """Send what may be sent. Order is kept per pack as far as the bus's answers go; nobody relies on it."""
-        if self._queue:
-            self._needed.set()
         if not self._ready.is_set() or self._reading is not None:
             if not self._queue and not self._flying and self._reading is None:
                 self._idle.set()
@@ -262,7 +261,6 @@ class Publisher:
             log.warning("publisher_waits", reason=problem, backlog=self.backlog)
 
     async def _prepare(self) -> None:
-        await self._needed.wait()
         wait, longest = _BACKOFF
         while True:
             try:
