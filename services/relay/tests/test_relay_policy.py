@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from barid_protocols.smtp import Reply
 from barid_relay.policy import replies
 from barid_relay.policy.addresses import domain_of, for_the_wire
-from barid_relay.policy.mx import LOOP, MOST_HOSTS, NULL_MX, literal_address, mx_hosts
+from barid_relay.policy.mx import LOOP, MOST_HOSTS, NULL_MX, in_turns, literal_address, mx_hosts
 from barid_relay.policy.notices import Composer, header_block
 from barid_relay.policy.routing import CAPTURE, SMARTHOST, ByMx, Fixed, Keep, Routing
 from barid_relay.policy.schedule import Schedule
@@ -83,6 +83,14 @@ def test_no_host_twice_none_of_ours_none_worse_before_better(records: list[tuple
     assert all(p < min(ours, default=99) for p in best.values())
     assert [best[host] for host in found if host in best] == sorted(best.values())
     assert all(len({best[host] for host in equals if host in best}) <= 1 for equals in groups)
+
+
+def test_the_addresses_of_a_host_by_turns() -> None:
+    v4, v6 = [f"192.0.2.{k}" for k in range(9)], [f"2001:db8::{k}" for k in range(9)]
+    assert in_turns([*v4, *v6]) == ["192.0.2.0", "2001:db8::0", "192.0.2.1", "2001:db8::1"]
+    assert in_turns(v4) == v4[:4]
+    assert in_turns(["192.0.2.1", *v6]) == ["192.0.2.1", *v6[:3]][:2] + v6[1:3]
+    assert in_turns([]) == []
 
 
 def test_literals() -> None:

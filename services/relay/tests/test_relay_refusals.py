@@ -100,6 +100,13 @@ async def test_what_is_transient_is_tried_later(office: Office, start: Any) -> N
         {"BODY": "452 4.3.1 disk full"},
         {"RCPT": "352 nonsense"},
         {"EHLO": "not smtp at all"},
+        {"GREETING": "HTTP/1.1 400 Bad Request"},
+        {"EHLO": "\r\n".join(["250-feature"] * 200) + "\r\n250 last"},
+        {"EHLO": "250 " + "x" * 10_000},
+        {"RCPT": "250-" + "x" * 100_000},
+        {"MAIL": "421 4.7.0 tired of you"},
+        {"RCPT": "421 4.7.0 tired of you"},
+        {"BODY": "421 4.7.0 tired of you"},
     ):
         async with Foreign(replies=dict(scripted)).open() as far:
             relay = await start(routes={"far.test": far.route})
@@ -110,6 +117,96 @@ async def test_what_is_transient_is_tried_later(office: Office, start: Any) -> N
             assert await office.act("bounce", (mail_id, 0)) == 1
             await office.notice()
             await relay.drain()
+
+
+async def test_what_is_said_of_the_message_is_for_those_who_were_accepted(office: Office, start: Any) -> None:
+    """Partly accepted, then refused whole: each recipient keeps what was said of it."""
+    replies: dict[str, Any] = {"RCPT TO:<b@far.test>": "550 5.1.1 no such user", "BODY": "451 4.3.0 later"}
+    async with Foreign(replies=replies).open() as far:
+        await start(routes={"far.test": far.route})
+        mail_id = await office.mail("a@far.test", "b@far.test", "c@far.test")
+        await office.outcome(mail_id, "bounced")
+        waiting = [item for item in await office.queued() if item.mail_id == mail_id]
+        assert [(item.n, item.last_error) for item in waiting] == [
+            (0, "127.0.0.1: 451 4.3.0 later"),
+            (2, "127.0.0.1: 451 4.3.0 later"),
+        ]
+        far.replies["BODY"] = "554 5.7.1 spam"
+        assert await office.act("retry") == 2
+        await office.outcome(mail_id, "bounced", "bounced", "bounced")
+        said = {step.n: step.detail for step in await office.steps(mail_id) if step.what == "bounced"}
+        assert said == {
+            0: "127.0.0.1: 554 5.7.1 spam",
+            1: "127.0.0.1: 550 5.1.1 no such user",
+            2: "127.0.0.1: 554 5.7.1 spam",
+        }
+        # Who was refused is not named again, and nobody gets data that is for none.
+        assert far.commands.count("RCPT TO:<b@far.test>") == 1
+        assert far.taken == []
+
+
+async def test_a_host_that_drips_replies_does_not_hold_a_worker(office: Office, start: Any) -> None:
+    async def drip(conversation: Conversation) -> str | None:
+        while True:
+            await conversation.say("250-and")
+            await asyncio.sleep(0.1)
+
+    timeouts = Timeouts(greeting=0.5, hello=0.5, envelope=0.4, envelope_whole=0.8, final=0.5)
+    for where, said in (("EHLO", "EHLO"), ("RCPT", "the envelope"), ("BODY", "the end of the message")):
+        async with Foreign(replies={where: drip}).open() as far:
+            relay = await start(routes={"far.test": far.route}, timeouts=timeouts)
+            mail_id = await office.mail("a@far.test")
+            assert f"no answer to {said} in time" in (await office.deferred(mail_id)).last_error
+            await office.act("bounce")
+            await relay.drain()
+
+
+async def test_a_host_that_is_tired_of_us_is_left_alone(office: Office, start: Any) -> None:
+    """It is not dialled for each mail that waits; the others stay due, as they were."""
+    async with Foreign(replies={"EHLO": "250 mx", "MAIL": "421 4.7.0 too much from you"}).open() as far:
+        mails = [await office.mail(f"u{k}@far.test") for k in range(12)]
+        await office.publisher.idle()
+        await start(routes={"far.test": far.route}, connections_per_destination=1)
+        await office.until(lambda: far.connections >= 3)
+        await asyncio.sleep(0.3)
+        assert far.connections == 3
+        items = sorted(await office.queued(), key=lambda item: item.mail_id)
+        assert [item.attempts for item in items] == [1] * 3 + [0] * 9
+        assert [item.state for item in items[3:]] == ["due"] * 9
+        # Had it been those three mails that the host can't bear, the others would be first now.
+        far.replies.clear()
+        await office.act("retry", (mails[-1], 0))
+        for mail_id in mails[3:]:
+            await office.outcome(mail_id, "relayed")
+
+
+async def test_a_mail_that_a_host_can_not_bear_hinders_no_other(office: Office, start: Any) -> None:
+    async def hang_up(conversation: Conversation) -> str:
+        conversation.hang_up()
+        return ""
+
+    async with Foreign(replies={"RCPT TO:<bad@far.test>": hang_up}).open() as far:
+        await start(routes={"far.test": far.route}, connections_per_destination=1)
+        bad = [await office.mail("bad@far.test") for _ in range(2)]
+        good = await office.mail("good@far.test")
+        await office.outcome(good, "relayed")
+        for mail_id in bad:
+            await office.deferred(mail_id)
+
+
+async def test_a_named_host_that_wants_a_log_in_is_the_operators_to_mend(office: Office, start: Any) -> None:
+    """Mail waits for the settings; towards a host that the DNS named it is given back."""
+    for where in ("MAIL", "RCPT", "BODY"):
+        async with Foreign(replies={where: "530 5.7.0 log in first"}).open() as far:
+            relay = await start(outbound="smarthost", smarthost=far.route)
+            mail_id = await office.mail("a@far.test")
+            assert "530 5.7.0" in (await office.deferred(mail_id)).last_error
+            await office.act("bounce")
+            await office.notice()
+            await relay.drain()
+    async with Foreign(replies={"MAIL": "530 5.7.0 log in first"}).open() as far:
+        await start(outbound="direct", smtp_port=far.port, dial_networks=(ip_network("127.0.0.0/8"),))
+        await office.outcome(await office.mail("a@[127.0.0.1]"), "bounced")
 
 
 async def test_a_host_that_never_takes_mail_is_believed_if_the_dns_led_there(office: Office, start: Any) -> None:

@@ -1,5 +1,6 @@
 """TLS towards other hosts: opportunistic by the DNS, verified where a password goes."""
 
+import asyncio
 import base64
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ from pydantic import SecretStr, ValidationError
 from barid_relay.settings import Settings
 
 from .foreign import Conversation, Foreign, server_tls
-from .office import Office
+from .office import QUICK, Office
 
 PASSWORD = "correct horse"
 PLAIN = f"AUTH PLAIN {base64.b64encode(f'{chr(0)}ann{chr(0)}{PASSWORD}'.encode()).decode()}"
@@ -53,6 +54,19 @@ async def test_tls_that_does_not_work_is_done_without(office: Office, start: Any
         assert not far.taken[0].tls
         assert far.connections == 2
         assert far.commands.count("STARTTLS") == 1
+
+
+async def test_a_handshake_that_never_ends_is_done_without(office: Office, start: Any, tmp_path: Path) -> None:
+    async def silence(conversation: Conversation) -> str | None:
+        await conversation.say("220 go")
+        await asyncio.sleep(60)
+        return None
+
+    context, _ = server_tls(tmp_path / "tls")
+    async with Foreign(tls=context, replies={"STARTTLS": silence}).open() as far:
+        await start(routes={"far.test": far.route}, timeouts=QUICK)
+        await office.outcome(await office.mail("bob@far.test"), "relayed")
+        assert [taken.tls for taken in far.taken] == [False]
 
 
 async def test_tls_that_is_refused_is_done_without(office: Office, start: Any, tmp_path: Path) -> None:

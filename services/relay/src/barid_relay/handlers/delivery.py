@@ -7,11 +7,16 @@ from barid_runtime.journal.port import BodyReader, JournalError
 from barid_runtime.logging import get_logger
 
 from ..policy.mx import LOOP
-from ..ports.hosts import Answer, Dialer, DialFailed, Fate, Letter, Session, Stale
+from ..ports.hosts import Answer, Dialer, DialFailed, Fate, Letter, Session, Stale, TurnedAway
 from ..ports.queue import Parcel
 from .finding import Finder
 from .meters import Meters
 from .sessions import LETTERS_MOST, Sessions
+
+TURNED_AWAY_MOST = 3
+"""Sessions in a row that may end before their first envelope was answered, each with another mail. A host that is tired
+of us (421 to every MAIL) is left alone then, instead of being dialled for each of ten thousand mails. Not at the first:
+it may be the mail that the host can't bear, and its neighbours must not wait for it."""
 
 log = get_logger("relay.delivery")
 
@@ -35,10 +40,12 @@ class Line:
         self._bodies = bodies
         self._meters = meters
         self._session: Session | None = None
+        self._turned_away = 0
+        self._said: Answer | None = None
 
     async def deliver(self, parcel: Parcel) -> list[Answer]:
         """One answer per recipient, in order. Raises DialFailed when no host could be spoken to at all: whatever else
-        goes there need not be tried now."""
+        goes there need not be tried now; TurnedAway when hosts have had enough of us."""
         answers: dict[int, Answer] = {}
         left = list(range(len(parcel.recipients)))
         while left:
@@ -79,6 +86,11 @@ class Line:
             session = self._session = await self._dial()
             answers = await session.send(letter)
         self._meters.transaction.observe(perf_counter() - started)
+        if session.sent or session.usable:
+            self._turned_away = 0
+        else:
+            self._turned_away += 1
+            self._said = answers[0]
         return answers
 
     async def _ready(self) -> Session:
@@ -87,6 +99,8 @@ class Line:
             await self.close(keep=False)
             session = None
         if session is None:
+            if self._turned_away >= TURNED_AWAY_MOST and self._said is not None:
+                raise TurnedAway(self._said)
             session = self._sessions.take(self._destination) or await self._dial()
             self._session = session
         return session

@@ -10,6 +10,7 @@ from ..policy.mx import (
     LOOP,
     NO_HOST,
     NO_SUCH_DOMAIN,
+    in_turns,
     literal_address,
     mx_hosts,
     not_public,
@@ -96,7 +97,7 @@ class Finder:
                     loop = True
                     break
                 public, special = self._routing.reach.sort_out(addresses)
-                hops += [self._hop(host, address) for address in public]
+                hops += [self._hop(host, address) for address in in_turns(public)]
                 passed_over += special
             if loop:
                 break

@@ -8,7 +8,7 @@ from barid_runtime.clock import Clock
 from barid_runtime.database.port import DatabaseError
 from barid_runtime.logging import get_logger
 
-from ..ports.hosts import Answer, DialFailed, Fate
+from ..ports.hosts import Answer, DialFailed, Fate, TurnedAway
 from ..ports.queue import Parcel, Queue
 from .delivery import Line
 from .settling import Settling
@@ -85,6 +85,10 @@ class Worker:
                 return
             try:
                 await self._settle(parcel, self._line.deliver)
+            except TurnedAway as turned_away:
+                # The rest is given back as it was: those that were tried are due later, so others are first next time.
+                self.failed = turned_away.answer
+                return
             except DialFailed as failed:
                 await self._all_alike(batch[k:], failed.answer)
                 return

@@ -2,11 +2,15 @@
 
 from collections.abc import Callable, Sequence
 from ipaddress import ip_address
+from itertools import zip_longest
 
 from ..ports.hosts import Answer, Fate
 
 MOST_HOSTS = 8
 """Hosts tried for one domain in one attempt; large operators publish up to five."""
+
+MOST_OF_HOST = 4
+"""Addresses of one host tried in one attempt."""
 
 NULL_MX = Answer(Fate.BOUNCED, "5.1.10", reason="The domain says that it takes no mail (null MX, RFC 7505)")
 LOOP = Answer(Fate.BOUNCED, "5.4.6", reason="Mail for this domain would come back to this host")
@@ -53,6 +57,14 @@ def mx_hosts(
             groups.append(equals)
             seen.update(equals)
     return groups
+
+
+def in_turns(addresses: Sequence[str]) -> list[str]:
+    """The first few, IPv4 and IPv6 by turns, each in its order: a machine may have only one of them that works, and one
+    host with many addresses must not be all that is tried."""
+    v4 = [address for address in addresses if ":" not in address][:MOST_OF_HOST]
+    v6 = [address for address in addresses if ":" in address][:MOST_OF_HOST]
+    return [address for pair in zip_longest(v4, v6) for address in pair if address is not None][:MOST_OF_HOST]
 
 
 def literal_address(domain: str) -> str | None:

@@ -14,14 +14,21 @@ _NO_MAIL_HERE = frozenset({521, 556})
 (load, a block list), so they are tried again."""
 
 
+_NOT_LET_IN = frozenset({530, 534, 535, 538})
+"""RFC 4954 §6, RFC 3207 §4: log in first, otherwise, or with TLS. From a host that the operator named it is about the
+operator's settings, which can be mended while the mail waits."""
+
+
 def words(reply: Reply) -> str:
     return str(reply)[:MOST_REPLY]
 
 
-def of_recipient(host: str, reply: Reply) -> Answer:
-    """The reply to RCPT, or to the whole transaction."""
+def of_recipient(host: str, reply: Reply, *, named: bool = False) -> Answer:
+    """The reply to RCPT, or to the whole transaction. named: by the operator, not by the DNS."""
     if reply.positive:
         return Answer(Fate.RELAYED, reply.enhanced or "2.0.0", host, words(reply))
+    if named and reply.code in _NOT_LET_IN:
+        return Answer(Fate.DEFERRED, "4.7.0", host, words(reply))
     if reply.permanent and not _means_too_many(reply):
         return Answer(Fate.BOUNCED, reply.enhanced or "5.0.0", host, words(reply))
     return Answer(Fate.DEFERRED, _transient(reply), host, words(reply))
@@ -37,19 +44,19 @@ def of_opening(host: str, reply: Reply, *, final: bool) -> Answer:
     return Answer(Fate.DEFERRED, _transient(reply), host, words(reply))
 
 
-def of_loss(host: str, reason: str, reply: Reply | None) -> Answer:
+def of_loss(host: str, reason: str, reply: Reply | None, *, named: bool = False) -> Answer:
     """The connection ended within a transaction: the host's last word if it had one, else ours."""
     if reply is not None and not reply.positive:
-        return of_recipient(host, reply)
+        return of_recipient(host, reply, named=named)
     return Answer(Fate.DEFERRED, "4.4.2", host, reason=reason)
 
 
-def after_envelope(host: str, replies: Sequence[Reply]) -> list[Answer]:
+def after_envelope(host: str, replies: Sequence[Reply], *, named: bool = False) -> list[Answer]:
     """The replies to RCPT. Who was refused only because others were taken may come again at once."""
     taken = any(reply.positive for reply in replies)
     answers = []
     for reply in replies:
-        answer = of_recipient(host, reply)
+        answer = of_recipient(host, reply, named=named)
         if taken and _means_too_many(reply):
             answer = Answer(answer.fate, answer.status, host, answer.reply, again=True)
         answers.append(answer)

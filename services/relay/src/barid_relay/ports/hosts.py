@@ -1,6 +1,7 @@
 """Other hosts, as the relay sees them: where they are, and what they make of a mail.
 
 DialFailed                no session came about; `answer` says whether trying again makes sense
+└── TurnedAway            sessions came about, and were all ended before they were of use
 ResolveFailed             the DNS does not answer now: try again
 └── (NXDOMAIN is no failure but an answer: `NoSuchName`)
 """
@@ -94,6 +95,11 @@ class DialFailed(Exception):
     def __init__(self, answer: Answer) -> None:
         super().__init__(answer.text)
         self.answer = answer
+
+
+class TurnedAway(DialFailed):
+    """Sessions came about, but the host ended them one after the other before it took anything: whatever waits for it
+    should wait some more, untried."""
 
 
 class Session(Protocol):

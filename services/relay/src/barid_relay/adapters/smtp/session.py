@@ -93,10 +93,10 @@ class SmtpSession:
         try:
             done = await self._envelope(letter)
         except Broken as error:
-            answer = replies.of_loss(self._hop.name, error.reason, error.reply)
+            answer = replies.of_loss(self._hop.name, error.reason, error.reply, named=not self._hop.by_mx)
             return [answer] * len(letter.recipients)
         self.sent += 1
-        answers = replies.after_envelope(self._hop.name, done.recipients)
+        answers = replies.after_envelope(self._hop.name, done.recipients, named=not self._hop.by_mx)
         if done.ready:
             taken = [answer.fate is Fate.RELAYED for answer in answers]
             final = await self._data(first, body, sum(taken))
@@ -161,12 +161,14 @@ class SmtpSession:
             done = await self.expect(MessageDone, self._timeouts.final, "the end of the message")
         except Broken as error:
             self._channel.abort()
-            return iter([replies.of_loss(self._hop.name, error.reason, error.reply)] * count)
+            answer = replies.of_loss(self._hop.name, error.reason, error.reply, named=not self._hop.by_mx)
+            return iter([answer] * count)
         except BaseException:
             # Without the final dot: the host must not take a part for the whole.
             self._channel.abort()
             raise
-        return iter([replies.of_recipient(self._hop.name, reply) for reply in done.recipients])
+        named = not self._hop.by_mx
+        return iter([replies.of_recipient(self._hop.name, reply, named=named) for reply in done.recipients])
 
     async def _send_chunk(self, chunk: bytes) -> None:
         self.core.send_body(chunk)
