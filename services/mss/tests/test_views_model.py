@@ -18,7 +18,7 @@ from barid_contracts.store import MAILBOX_STATUS, VIEW, MailboxChange, MailboxIn
 from barid_mss.views.shelf import Shelf
 from barid_mss.views.status import Statuses
 from barid_mss.views.view import MailboxGone, MailboxView
-from barid_protocols.imap import SelectedMailbox
+from barid_protocols.imap.selected import SelectedMailbox
 from barid_runtime.bus.port import Bus, BusUnavailable, Listener, OperationFailed
 
 

@@ -10,22 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from barid_protocols.imap import (
-    Changes,
-    Columns,
-    Completion,
-    SelectedMailbox,
-    ServerConnection,
-    ServerProfile,
-    allows_expunge,
-    bad,
-    codes,
-    no,
-    ok,
-    responses,
-    search,
-)
+from barid_protocols.imap import codes, responses, search
 from barid_protocols.imap import fetch_responses as parts
+from barid_protocols.imap.changes import Changes, Columns
 from barid_protocols.imap.commands import (
     append,
     authenticate,
@@ -56,12 +43,17 @@ from barid_protocols.imap.commands import (
 )
 from barid_protocols.imap.commands import list as listing
 from barid_protocols.imap.commands import search as search_command
+from barid_protocols.imap.connection import ServerConnection
 from barid_protocols.imap.errors import SyntaxProblem
 from barid_protocols.imap.fetch import Attribute, BodySection, Specifier
 from barid_protocols.imap.flags import DELETED, SEEN, FlagTable, parse_flags
+from barid_protocols.imap.gate import ServerProfile
 from barid_protocols.imap.mailbox_names import subscribed_matches
+from barid_protocols.imap.responses import Completion, bad, no, ok
+from barid_protocols.imap.selected import SelectedMailbox
 from barid_protocols.imap.selected_search import candidates, rows, search_snapshot
 from barid_protocols.imap.sequence import SequenceSet
+from barid_protocols.imap.states import allows_expunge
 
 DIALOGUES = Path(__file__).parent / "dialogues"
 

@@ -4,10 +4,13 @@ import time
 
 import pytest
 
-from barid_protocols.imap import ServerConnection, ServerProfile, State, no, ok
 from barid_protocols.imap.commands.append import AppendAborted, AppendChunk, AppendEnd, AppendStarted
+from barid_protocols.imap.connection import ServerConnection
 from barid_protocols.imap.framing import MAX_SKIPPED_LINE
+from barid_protocols.imap.gate import ServerProfile
 from barid_protocols.imap.intake import MAX_COMMAND, MAX_COMMAND_BEFORE_LOGIN
+from barid_protocols.imap.responses import no, ok
+from barid_protocols.imap.states import State
 
 
 def connection(state: State = State.SELECTED) -> ServerConnection:

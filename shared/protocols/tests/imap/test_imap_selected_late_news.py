@@ -1,8 +1,9 @@
 """News that come late or out of order, one by one; the model test does the rest."""
 
-from barid_protocols.imap import Changes, Columns, SelectedMailbox
+from barid_protocols.imap.changes import Changes, Columns
 from barid_protocols.imap.commands.store import Store, StoreAction
 from barid_protocols.imap.flags import FLAGGED, SEEN, FlagSet, FlagTable
+from barid_protocols.imap.selected import SelectedMailbox
 from barid_protocols.imap.sequence import SequenceSet
 
 

@@ -2,13 +2,14 @@
 
 import pytest
 
-from barid_protocols.imap import ServerConnection, ServerProfile, State, ok
 from barid_protocols.imap.commands import COMMANDS
 from barid_protocols.imap.commands.append import AppendStarted
 from barid_protocols.imap.commands.authenticate import Authenticate
 from barid_protocols.imap.commands.base import Command
-from barid_protocols.imap.responses import Status, no
-from barid_protocols.imap.states import ALLOWED, TRANSITIONS, after, allows_expunge, refusal
+from barid_protocols.imap.connection import ServerConnection
+from barid_protocols.imap.gate import ServerProfile
+from barid_protocols.imap.responses import Status, no, ok
+from barid_protocols.imap.states import ALLOWED, TRANSITIONS, State, after, allows_expunge, refusal
 
 ARGUMENTS = {
     b"APPEND": b" INBOX {3+}\r\nabc",

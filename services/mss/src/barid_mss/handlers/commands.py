@@ -3,7 +3,6 @@
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
-from barid_protocols.imap import Completion
 from barid_protocols.imap.commands.authenticate import Authenticate
 from barid_protocols.imap.commands.base import Command
 from barid_protocols.imap.commands.check import Check
@@ -29,6 +28,7 @@ from barid_protocols.imap.commands.store import Store
 from barid_protocols.imap.commands.subscribe import Subscribe
 from barid_protocols.imap.commands.unselect import Unselect
 from barid_protocols.imap.commands.unsubscribe import Unsubscribe
+from barid_protocols.imap.responses import Completion
 
 from . import copying, expunging, fetching, listing, login, mailboxes, searching, selecting, session_commands, storing
 

@@ -3,9 +3,10 @@
 from typing import TYPE_CHECKING
 
 from barid_contracts.store import COPY, CopyReply, CopyRequest
-from barid_protocols.imap import Completion, codes, no, ok, responses
+from barid_protocols.imap import codes, responses
 from barid_protocols.imap.commands.copy import Copy
 from barid_protocols.imap.commands.move import Move
+from barid_protocols.imap.responses import Completion, no, ok
 from barid_runtime.bus.port import OperationFailed
 from barid_runtime.bus.typed import call
 

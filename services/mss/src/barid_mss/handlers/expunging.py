@@ -3,8 +3,8 @@
 from typing import TYPE_CHECKING
 
 from barid_contracts.store import EXPUNGE, ExpungeRequest
-from barid_protocols.imap import Completion, ok
 from barid_protocols.imap.commands.expunge import Expunge
+from barid_protocols.imap.responses import Completion, ok
 from barid_runtime.bus.typed import call
 
 from ..policy import deadlines

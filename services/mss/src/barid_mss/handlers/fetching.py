@@ -12,11 +12,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from barid_protocols.imap import Completion, codes, fetch_responses, no, ok
+from barid_protocols.imap import codes, fetch_responses
 from barid_protocols.imap.changes import Slices
 from barid_protocols.imap.commands.fetch import Fetch
 from barid_protocols.imap.fetch import Attribute, BodySection, FetchItem, Load, load_of, sets_seen
 from barid_protocols.imap.flags import SEEN
+from barid_protocols.imap.responses import Completion, no, ok
 from barid_protocols.mime.bodystructure import body_from_bodystructure
 from barid_runtime.bus.port import BusError
 from barid_runtime.journal.port import JournalError

@@ -8,11 +8,15 @@ Rules:
 
 import asyncio
 
-from barid_protocols.imap import Completion, Event, ServerConnection, ServerProfile, allows_expunge, codes, ok
+from barid_protocols.imap import codes
 from barid_protocols.imap.commands.append import AppendAborted, AppendChunk, AppendEnd, AppendStarted
 from barid_protocols.imap.commands.base import Command
 from barid_protocols.imap.commands.idle import Idle, IdleDone
 from barid_protocols.imap.commands.starttls import StartTls
+from barid_protocols.imap.connection import Event, ServerConnection
+from barid_protocols.imap.gate import ServerProfile
+from barid_protocols.imap.responses import Completion, ok
+from barid_protocols.imap.states import allows_expunge
 from barid_runtime.networks import is_loopback
 
 from ..policy import patience

@@ -3,12 +3,12 @@
 from typing import TYPE_CHECKING
 
 from barid_contracts.store import MAILBOXES, AccountRef, MailboxInfo
-from barid_protocols.imap import Completion, ok, responses
+from barid_protocols.imap import responses
 from barid_protocols.imap.commands import status as items
 from barid_protocols.imap.commands.list import List
 from barid_protocols.imap.commands.status import StatusOf
 from barid_protocols.imap.mailbox_names import parents, subscribed_matches
-from barid_protocols.imap.responses import SPECIAL_USE, MailboxAttribute
+from barid_protocols.imap.responses import SPECIAL_USE, Completion, MailboxAttribute, ok
 from barid_runtime.bus.typed import call
 
 if TYPE_CHECKING:

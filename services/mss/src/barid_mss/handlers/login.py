@@ -2,9 +2,10 @@
 
 from typing import TYPE_CHECKING
 
-from barid_protocols.imap import Completion, codes, no, ok
+from barid_protocols.imap import codes
 from barid_protocols.imap.commands.authenticate import Authenticate
 from barid_protocols.imap.commands.login import Login
+from barid_protocols.imap.responses import Completion, no, ok
 
 from .gate import LoginRefused, Refusal
 

@@ -12,12 +12,12 @@ from barid_contracts.store import (
     MailboxRename,
     MailboxSubscribe,
 )
-from barid_protocols.imap import Completion, ok
 from barid_protocols.imap.commands.create import Create
 from barid_protocols.imap.commands.delete import Delete
 from barid_protocols.imap.commands.rename import Rename
 from barid_protocols.imap.commands.subscribe import Subscribe
 from barid_protocols.imap.commands.unsubscribe import Unsubscribe
+from barid_protocols.imap.responses import Completion, ok
 from barid_runtime.bus.typed import call
 
 if TYPE_CHECKING:

@@ -1,7 +1,9 @@
 """From what went wrong to what the client is told (RFC 3501 §7.1, RFC 5530)."""
 
-from barid_protocols.imap import Completion, codes, completion_of, no
+from barid_protocols.imap import codes
 from barid_protocols.imap.errors import ImapError
+from barid_protocols.imap.gate import completion_of
+from barid_protocols.imap.responses import Completion, no
 from barid_runtime.bus.port import BusError, OperationFailed
 from barid_runtime.journal.port import JournalError, JournalFull
 from barid_runtime.logging import get_logger

@@ -11,8 +11,9 @@ from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from barid_protocols.imap import Completion, codes, no, ok, responses
+from barid_protocols.imap import codes, responses
 from barid_protocols.imap.commands.search import Search
+from barid_protocols.imap.responses import Completion, no, ok
 from barid_protocols.imap.search import (
     And,
     DateField,

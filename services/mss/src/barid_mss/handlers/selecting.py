@@ -3,11 +3,12 @@
 from typing import TYPE_CHECKING
 
 from barid_contracts.store import EXPUNGE, ExpungeRequest
-from barid_protocols.imap import Completion, codes, ok
+from barid_protocols.imap import codes
 from barid_protocols.imap.commands.close import Close
 from barid_protocols.imap.commands.select import Select
 from barid_protocols.imap.commands.unselect import Unselect
 from barid_protocols.imap.flags import DELETED
+from barid_protocols.imap.responses import Completion, ok
 from barid_runtime.bus.typed import call
 
 from ..policy import deadlines

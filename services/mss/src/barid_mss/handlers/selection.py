@@ -2,7 +2,7 @@
 
 from typing import Protocol
 
-from barid_protocols.imap import SelectedMailbox
+from barid_protocols.imap.selected import SelectedMailbox
 
 from ..views.shelf import Lease
 from ..views.summaries import MailboxKey

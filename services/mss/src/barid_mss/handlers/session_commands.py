@@ -2,13 +2,14 @@
 
 from typing import TYPE_CHECKING
 
-from barid_protocols.imap import Completion, ok, responses
+from barid_protocols.imap import responses
 from barid_protocols.imap.commands.check import Check
 from barid_protocols.imap.commands.client_id import Id
 from barid_protocols.imap.commands.enable import Enable
 from barid_protocols.imap.commands.logout import Logout
 from barid_protocols.imap.commands.namespace import Namespace
 from barid_protocols.imap.commands.noop import Noop
+from barid_protocols.imap.responses import Completion, ok
 from barid_runtime.bus.port import BusError
 from barid_runtime.logging import get_logger
 

@@ -3,11 +3,12 @@
 from typing import TYPE_CHECKING, Literal
 
 from barid_contracts.store import STORE, StoreReply, StoreRequest
-from barid_protocols.imap import Completion, codes, ok
+from barid_protocols.imap import codes
 from barid_protocols.imap.changes import Row
 from barid_protocols.imap.commands.store import Store, StoreAction
 from barid_protocols.imap.errors import UserError
 from barid_protocols.imap.flags import SYSTEM_FLAG_NAMES, FlagSet
+from barid_protocols.imap.responses import Completion, ok
 from barid_runtime.bus.typed import call
 
 from ..policy import deadlines

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 
 from barid_contracts.mail import Accepted
 from barid_contracts.store import APPEND, QUOTA, AccountRef, AppendReply, AppendRequest
-from barid_protocols.imap import Completion, codes, no, ok
+from barid_protocols.imap import codes
 from barid_protocols.imap.commands.append import AppendStarted
 from barid_protocols.imap.errors import UserError
+from barid_protocols.imap.responses import Completion, no, ok
 from barid_protocols.mime import Summary, SummaryScanner, summarize
 from barid_runtime.bus.port import BusUnavailable, OperationFailed
 from barid_runtime.bus.typed import call

@@ -7,8 +7,7 @@ from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 from itertools import compress
 
-from barid_protocols.imap import Columns
-from barid_protocols.imap.changes import Row
+from barid_protocols.imap.changes import Columns, Row
 
 _FEW = 8
 """Up to here entries are cut out one at a time; each cut moves all that follows."""

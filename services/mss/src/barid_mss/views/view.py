@@ -16,8 +16,8 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from barid_contracts.store import VIEW, MailboxChange, MailboxInfo, ViewReply, ViewRequest
-from barid_protocols.imap import Changes, Columns, SelectedMailbox
-from barid_protocols.imap.changes import Row
+from barid_protocols.imap.changes import Changes, Columns, Row
+from barid_protocols.imap.selected import SelectedMailbox
 from barid_runtime.bus.port import Bus, BusError, OperationFailed
 from barid_runtime.bus.typed import call
 from barid_runtime.logging import get_logger
