@@ -11,8 +11,9 @@ from barid_mailstore.handlers.service import Mailstore
 from barid_mailstore.settings import Settings
 from barid_runtime.bus.port import Bus
 from barid_runtime.bus.typed import answer
+from barid_testing.fixtures import ManualClock
 
-from .desk import Desk, People, new_mailstore
+from .desk import Desk, People, a_clock, new_mailstore
 
 
 @pytest.fixture
@@ -25,6 +26,12 @@ def settings(tmp_path: Path, nats_url: str) -> Settings:
         reconcile_grace_at_start=3600,
         delete_grace=0,
     )
+
+
+@pytest.fixture
+def clock() -> ManualClock:
+    """The mailstore's."""
+    return a_clock()
 
 
 @pytest_asyncio.fixture
@@ -40,9 +47,9 @@ async def people(bus: Bus) -> AsyncIterator[People]:
 
 
 @pytest_asyncio.fixture
-async def mailstore(settings: Settings, people: People) -> AsyncIterator[Mailstore]:
+async def mailstore(settings: Settings, people: People, clock: ManualClock) -> AsyncIterator[Mailstore]:
     """Started; a test may drain it and start another on the same data."""
-    service = new_mailstore(settings)
+    service = new_mailstore(settings, clock)
     await service.start()
     yield service
     await service.drain()

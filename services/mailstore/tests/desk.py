@@ -16,10 +16,13 @@ from barid_mailstore.handlers.service import Mailstore
 from barid_mailstore.settings import Settings
 from barid_runtime.bus.port import Bus, OperationFailed
 from barid_runtime.bus.typed import call
+from barid_runtime.clock import Clock
 from barid_runtime.ids import new_mail_id
 from barid_runtime.metrics import Metrics
+from barid_testing.fixtures import ManualClock
 
 NOW = int(time.time())
+"""When the mails of tests were accepted."""
 
 _serial = itertools.count(1)
 
@@ -188,5 +191,12 @@ class People:
         )
 
 
-def new_mailstore(settings: Settings) -> Mailstore:
-    return Mailstore(settings, embedded(settings), Metrics("mailstore", CollectorRegistry()))
+def a_clock() -> ManualClock:
+    """It stands still until a test moves it, a minute after the mails came; and not far from the machine's time, which
+    files have."""
+    return ManualClock(time.time() + 60)
+
+
+def new_mailstore(settings: Settings, clock: Clock | None = None) -> Mailstore:
+    clock = clock or a_clock()
+    return Mailstore(settings, embedded(settings, clock=clock), Metrics("mailstore", CollectorRegistry()))

@@ -1,7 +1,5 @@
 """Children of settled mails: redirects and vacation answers come out of the outbox as accepted mails, once."""
 
-import time
-
 from barid_contracts import settle
 from barid_contracts.mail import ACCEPTED_REMOTE, ACCEPTED_STREAM, Accepted, AcceptedBatch
 from barid_contracts.trace import MAILSTORE_TRACE, TraceRequest
@@ -11,7 +9,7 @@ from barid_runtime.ids import child_id
 from barid_runtime.journal.bodies import LocalBodies
 from barid_runtime.journal.packs import PackJournal
 
-from .desk import Desk, filed, make_mail
+from .desk import NOW, Desk, filed, make_mail
 
 
 async def accepted_for_the_relay(bus: Bus, count: int) -> list[Accepted]:
@@ -35,7 +33,7 @@ def vacation(settlement: settle.Settlement) -> settle.Settlement:
         body="own",
         content=b"From: bob@here.test\r\nSubject: away\r\n\r\nBack soon.\r\n",
     )
-    until = int(time.time() * 1000) + 86_400_000
+    until = (NOW + 86_400) * 1000
     memory = settle.VacationMemory(handle="h", sender="ann@far.test", until=until, child=child)
     return settlement.model_copy(update={"vacation": memory})
 

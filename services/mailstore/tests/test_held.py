@@ -5,6 +5,7 @@ from barid_contracts.mail import ACCEPTED_LOCAL, ACCEPTED_STREAM, Accepted, Acce
 from barid_contracts.trace import MAILSTORE_TRACE, TraceRequest, TraceStep
 from barid_mailstore.handlers.service import Mailstore
 from barid_runtime.bus.port import Bus, Stream
+from barid_testing.fixtures import ManualClock
 
 from .desk import Desk, filed, make_mail
 
@@ -83,7 +84,9 @@ async def test_held_again_after_a_release(desk: Desk, bus: Bus) -> None:
     assert await act(desk, "release", Key(mail_id=mail.mail_id, n=0)) == 1
 
 
-async def test_a_release_that_was_lost_is_repeated(desk: Desk, bus: Bus, mailstore: Mailstore) -> None:
+async def test_a_release_that_was_lost_is_repeated(
+    desk: Desk, bus: Bus, mailstore: Mailstore, clock: ManualClock
+) -> None:
     await desk.bus.ensure_stream(Stream(ACCEPTED_STREAM, ("mail.v1.accepted.>",)))
     mail = make_mail("bob")
     await hold(desk, mail)
@@ -91,6 +94,7 @@ async def test_a_release_that_was_lost_is_repeated(desk: Desk, bus: Bus, mailsto
     await mailstore.doors.store.held.release([Key(mail_id=mail.mail_id, n=0)])  # and then it crashed
     assert mailstore.reconciler is not None
     mailstore.reconciler.suspicious_grace = 0.0
+    await clock.advance(1.0)
     await mailstore.reconciler.round()
     assert [again.mail_id for again in await delivered_again(bus)] == [mail.mail_id]
 

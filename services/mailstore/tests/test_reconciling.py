@@ -182,7 +182,7 @@ async def test_mail_in_line_is_left_alone_while_delivery_is_at_work(
     desk: Desk, bus: Bus, root: Path, relay: Relay, reconciler: Reconciler
 ) -> None:
     await reconciler.round()
-    mails, _ = await accept(bus, root, [make_now("bob") for _ in range(3)])
+    mails, _ = await accept(bus, root, [owed("bob") for _ in range(3)])
     await published(bus, "mda", ACCEPTED_LOCAL.subject)
     await desk.settle(mails[:1], [filed(mails[0])])
     await reconciler.round()
@@ -195,14 +195,6 @@ async def test_mail_in_line_is_left_alone_while_delivery_is_at_work(
     reconciler.suspect()
     await reconciler.round()
     assert len(await published(bus, "mda", ACCEPTED_LOCAL.subject)) == 2
-
-
-def make_now(*recipients: str) -> Accepted:
-    import time
-
-    from barid_runtime.ids import new_mail_id
-
-    return owed(*recipients, mail_id=new_mail_id(time.time() - 60))
 
 
 async def test_a_held_mail_owes_nothing_but_keeps_its_pack(

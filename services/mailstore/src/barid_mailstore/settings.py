@@ -18,3 +18,15 @@ class Settings(ServiceSettings):
     delete_grace: float = Field(
         default=3600.0, ge=0, description="seconds that a pack which nothing refers to is kept: longer than any APPEND"
     )
+    retention_seconds: float = Field(default=3600.0, gt=0, description="seconds between two looks at what to forget")
+    ledger_days: float = Field(
+        default=30.0,
+        ge=8,
+        description="days that outcomes are kept for traces; at least a day more than the bus keeps an event",
+    )
+    tombstone_days: float = Field(
+        default=30.0, ge=0, description="days after which a client reads a mailbox anew instead of what was expunged"
+    )
+    account_grace_days: float = Field(
+        default=7.0, ge=0, description="days that the mail of an account is kept which the directory does not know"
+    )

@@ -3,7 +3,7 @@
 from contextlib import AsyncExitStack
 
 from barid_runtime.bus.nats import connect
-from barid_runtime.clock import SystemClock
+from barid_runtime.clock import Clock, SystemClock
 from barid_runtime.database.migrations import migrate
 from barid_runtime.database.sqlite import open_database
 from barid_runtime.journal.bodies import LocalBodies
@@ -19,11 +19,11 @@ from .sqlite.store import sqlite_store
 MIGRATIONS = "barid_mailstore.adapters.migrations"
 
 
-def embedded(settings: Settings) -> OpenDoors:
+def embedded(settings: Settings, *, clock: Clock | None = None) -> OpenDoors:
     """What opens them. A failure closes those that were open already, so it may be called again."""
 
     async def open_doors() -> Doors:
-        clock = SystemClock()
+        time = clock or SystemClock()
         async with AsyncExitStack() as stack:
             bus = await connect(
                 settings.bus_url,
@@ -36,12 +36,13 @@ def embedded(settings: Settings) -> OpenDoors:
             await migrate(path, MIGRATIONS)
             database = open_database(path)
             stack.push_async_callback(database.close)
-            store, outbox = sqlite_store(database, clock)
+            store, outbox = sqlite_store(database, time)
             root = settings.data / "journal"
-            journal = PackJournal(root, "mailstore", clock)
-            publisher = Publisher(journal, bus, clock)
+            journal = PackJournal(root, "mailstore", time)
+            publisher = Publisher(journal, bus, time)
             bodies = LocalBodies(root)
-            pump = OutboxPump(outbox, directory_resolver(bus), journal, bodies, clock)
+            stack.callback(bodies.close)
+            pump = OutboxPump(outbox, directory_resolver(bus), journal, bodies, time)
             await publisher.start()
             stack.push_async_callback(publisher.close)
             stack.push_async_callback(journal.close)
@@ -55,6 +56,6 @@ def embedded(settings: Settings) -> OpenDoors:
                 "journal": journal.problem or "ok",
             }
 
-        return Doors(bus, store, LocalPacks(root), pump, clock, problems, closing.aclose)
+        return Doors(bus, store, LocalPacks(root, time), pump, time, problems, closing.aclose)
 
     return open_doors

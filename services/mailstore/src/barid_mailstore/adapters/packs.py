@@ -1,14 +1,15 @@
 """The journal's packs on a local directory. All of it reads the disk, so all of it runs in a thread."""
 
 import asyncio
-import time
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 
 from barid_contracts.mail import Accepted
+from barid_runtime.clock import Clock
 from barid_runtime.journal import lifecycle, scan
 from barid_runtime.journal.lifecycle import PackInfo
 
+from ..policy.times import time_prefix
 from ..ports.packs import PackEntry, PackState
 
 
@@ -18,8 +19,9 @@ def _owes_nobody(info: PackInfo) -> bool:
 
 
 class LocalPacks:
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, clock: Clock) -> None:
         self._root = root
+        self._clock = clock
         self._infos: dict[str, PackInfo] = {}
 
     async def states(self) -> list[PackState]:
@@ -43,6 +45,15 @@ class LocalPacks:
 
         return await asyncio.to_thread(read)
 
+    async def named(self, before: float) -> set[str]:
+        end = time_prefix(int(before * 1000))
+
+        def read() -> set[str]:
+            open_ones = lifecycle.packs(self._root, closed=False)
+            return {entry.mail_id for info in open_ones for entry in scan.index(info.path) if entry.mail_id < end}
+
+        return await asyncio.to_thread(read)
+
     async def close(self, pack: str) -> None:
         await asyncio.to_thread(lifecycle.close_pack, self._root, pack)
 
@@ -52,11 +63,11 @@ class LocalPacks:
             old = [name for name in names if name not in young]
             return young | (await referenced(old) if old else set())
 
-        return await lifecycle.collect(self._root, kept)
+        return await lifecycle.collect(self._root, kept, now=self._clock.now())
 
     def _young(self, names: Sequence[str], grace: float) -> set[str]:
         """Those that changed, or were closed, within the grace."""
-        since = time.time() - grace
+        since = self._clock.now() - grace
         young = set()
         for name in names:
             path = self._root / name

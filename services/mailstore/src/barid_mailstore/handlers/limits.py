@@ -1,4 +1,9 @@
-"""Quotas: limits are learned from the directory, the state of accounts over them is told to the door."""
+"""What the directory says of accounts: their quota, and that they are gone; the state of those over it is told to the
+door.
+
+News of a change may be missed, so all accounts are asked about at start, after a lost connection, and when the
+directory has started.
+"""
 
 import asyncio
 
@@ -39,6 +44,7 @@ class Limits:
 
     def __init__(self, store: Store, bus: Bus, clock: Clock) -> None:
         self._quotas = store.quotas
+        self._accounts = store.accounts
         self._bus = bus
         self._clock = clock
         self._asked: set[str] = set()
@@ -74,7 +80,7 @@ class Limits:
 
     async def _page(self, after: str) -> list[str]:
         try:
-            return await self._quotas.accounts(after, REFRESH_PAGE)
+            return await self._accounts.page(after, REFRESH_PAGE)
         except DatabaseError as error:
             log.warning("database", error=str(error))
             return []
@@ -103,7 +109,7 @@ class Limits:
         except OperationFailed as failed:
             if failed.code != "not_found":
                 return False
-            await self._set(account, 0)
+            await self._set_gone(account)
         except (BusError, DatabaseError):
             return False
         return True
@@ -114,13 +120,20 @@ class Limits:
             await self.teller.tell(commit)
 
     async def on_changed(self, changed: DirectoryChanged) -> None:
+        if changed.everything:
+            # It may have been restored from a copy: who was gone may be back, and the reverse.
+            await self.refresh()
         if changed.account is None:
             return
         if changed.record is not None:
             await self._set(changed.account, changed.record.quota)
             return
-        log.info("account gone", account=changed.account)
-        commit = await self._quotas.set_gone(changed.account)
+        await self._set_gone(changed.account)
+
+    async def _set_gone(self, account: str) -> None:
+        commit = await self._accounts.set_gone(account)
+        if commit.result:
+            log.warning("account gone", account=account)
         if self.teller is not None:
             await self.teller.tell(commit)
 

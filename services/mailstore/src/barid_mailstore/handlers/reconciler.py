@@ -156,6 +156,10 @@ class Reconciler:
             raise
 
     async def _look_at(self, pack: PackState, before: int, wait: float | None) -> None:
+        if await self._store.bodies.is_closed(pack.name):
+            log.warning("marker of a closed pack made again", pack=pack.name)
+            await self._packs.close(pack.name)
+            return
         entries = await self._packs.entries(pack.name)
         old = [entry for entry in entries if time_of(entry.mail_id) < before]
         local = await self._missing_local(entries)
@@ -163,6 +167,7 @@ class Reconciler:
         remote = await self._missing_remote(entries)
         await self._again(pack.name, ACCEPTED_REMOTE.subject, [entry for entry in old if entry.mail_id in remote], wait)
         if pack.complete and not local and not remote:
+            await self._store.bodies.closing(pack.name)
             await self._packs.close(pack.name)
             self._meters.closed.inc()
             for entry in entries:

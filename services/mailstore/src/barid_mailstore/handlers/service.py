@@ -9,6 +9,7 @@ from .limits import Limits
 from .mailboxes import MailboxHandlers
 from .messages import MessageHandlers
 from .reconciler import Reconciler
+from .retention import Forgotten, Retention
 from .scripts import ScriptHandlers
 from .serving import Serving
 from .settling import Meters, SettlingHandlers
@@ -28,11 +29,13 @@ class Mailstore:
         self._settings = settings
         self._open_doors = open_doors
         self._meters = Meters(metrics)
+        self._forgotten = Forgotten(metrics)
         self.doors: Doors | None = None
         self._serving: Serving | None = None
         self._limits: Limits | None = None
         self._sweeper: Sweeper | None = None
         self.reconciler: Reconciler | None = None
+        self.retention: Retention | None = None
 
     async def start(self) -> None:
         doors = self.doors = await self._open_doors()
@@ -61,15 +64,17 @@ class Mailstore:
         sweeper.start()
         self.reconciler = Reconciler(store, doors.packs, bus, clock, self._meters, self._settings)
         self.reconciler.start()
+        self.retention = Retention(store, doors.packs, bus, clock, teller, self._forgotten, self._settings)
+        self.retention.start()
 
     async def drain(self) -> None:
         serving, self._serving = self._serving, None
         if serving is not None:
             await serving.drain()
-        for part in (self.reconciler, self._sweeper, self._limits):
+        for part in (self.retention, self.reconciler, self._sweeper, self._limits):
             if part is not None:
                 await part.close()
-        self.reconciler = self._sweeper = self._limits = None
+        self.retention = self.reconciler = self._sweeper = self._limits = None
         doors, self.doors = self.doors, None
         if doors is not None:
             await doors.close()

@@ -39,6 +39,9 @@ class Packs(Protocol):
     async def load(self, pack: str, entries: Sequence[PackEntry]) -> list[Accepted]:
         """These mails, with their references. Damaged ones are left out."""
 
+    async def named(self, before: float) -> set[str]:
+        """Mails accepted before a time (epoch seconds) that a pack names which isn't closed: ids."""
+
     async def close(self, pack: str) -> None:
         """Mark it: all that was owed has its outcome or stands in a queue."""
 

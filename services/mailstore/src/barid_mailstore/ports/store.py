@@ -26,6 +26,7 @@ from barid_contracts.store import (
 from barid_contracts.trace import TraceStep
 
 from .commits import Commit
+from .retention import Retention
 
 Mode = Literal["set", "add", "remove"]
 
@@ -133,12 +134,22 @@ class Quotas(Protocol):
 
     async def over(self) -> list[str]: ...
 
-    async def accounts(self, after: str, limit: int) -> list[str]:
-        """Ids of accounts, in their order, that the directory knew when it was asked last."""
+    async def set_limit(self, account: str, limit: int) -> Commit[None]:
+        """The directory knows the account, and this is its limit."""
 
-    async def set_limit(self, account: str, limit: int) -> Commit[None]: ...
 
-    async def set_gone(self, account: str) -> Commit[None]: ...
+class Accounts(Protocol):
+    async def page(self, after: str, limit: int) -> list[str]:
+        """Ids of all accounts, in their order."""
+
+    async def set_gone(self, account: str) -> Commit[bool]:
+        """The directory doesn't know it any more. False: that is known, or it was never touched."""
+
+    async def gone_before(self, at: float) -> list[str]:
+        """Some of the accounts that are gone since before `at` (epoch seconds), longest first."""
+
+    async def remove(self, account: str) -> Commit[bool]:
+        """Delete all that a gone account has. False: it isn't gone."""
 
 
 class Bodies(Protocol):
@@ -150,6 +161,11 @@ class Bodies(Protocol):
 
     async def forget(self, pack: str) -> None:
         """The pack was deleted."""
+
+    async def closing(self, pack: str) -> None:
+        """All that the pack owes has its outcome: durable before its marker is."""
+
+    async def is_closed(self, pack: str) -> bool: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,3 +180,5 @@ class Store:
     scripts: Scripts
     quotas: Quotas
     bodies: Bodies
+    accounts: Accounts
+    retention: Retention

@@ -18,7 +18,7 @@ from typing import Any, Protocol
 from nats.aio.msg import Msg
 
 from ..logging import get_logger
-from .port import BusError, BusUnavailable, Delivery, NoResponders, Stream
+from .port import MAX_AGE, BusError, BusUnavailable, Delivery, NoResponders, Stream
 
 DUPLICATE_WINDOW = 120
 """Seconds in which a repeated message id is dropped; the port's promise."""
@@ -89,7 +89,7 @@ class Streams:
             "max_consumers": -1,
             "max_msgs": -1,
             "max_bytes": -1,
-            "max_age": 0,
+            "max_age": int(MAX_AGE) * NANOSECONDS,
             "num_replicas": stream.replicas,
             "duplicate_window": DUPLICATE_WINDOW * NANOSECONDS,
         }

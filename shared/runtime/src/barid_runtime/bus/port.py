@@ -75,6 +75,11 @@ class Consumer(Protocol):
         """Messages not yet delivered, and those delivered but not acknowledged."""
 
 
+MAX_AGE = 7 * 86_400.0
+"""Seconds that a stream keeps a message which nobody took. The journal is the log of record, so what is owed is
+published again; and whoever forgets outcomes must know for how long the bus may still bring a mail."""
+
+
 @dataclass(frozen=True, slots=True)
 class Stream:
     """A durable stream, made by whoever needs it first; the same call twice changes nothing."""

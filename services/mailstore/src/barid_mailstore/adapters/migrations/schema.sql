@@ -1,4 +1,4 @@
--- revision 0001
+-- revision 0002
 CREATE TABLE alembic_version (
 	version_num VARCHAR(32) NOT NULL, 
 	CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num)
@@ -16,7 +16,7 @@ CREATE TABLE account (
 	id INTEGER NOT NULL, 
 	uuid TEXT NOT NULL, 
 	quota BIGINT, 
-	gone BOOLEAN DEFAULT 0 NOT NULL, 
+	gone_at BIGINT, 
 	PRIMARY KEY (id), 
 	UNIQUE (uuid)
 );
@@ -34,7 +34,7 @@ CREATE TABLE mailbox (
 	size BIGINT NOT NULL, 
 	special_use TEXT NOT NULL, 
 	selectable BOOLEAN NOT NULL, 
-	keywords TEXT NOT NULL, 
+	keywords TEXT NOT NULL, forgotten BIGINT DEFAULT 0 NOT NULL, 
 	UNIQUE (account, name)
 );
 
@@ -101,7 +101,7 @@ CREATE TABLE message (
 CREATE TABLE tombstone (
 	mailbox BIGINT NOT NULL, 
 	uid BIGINT NOT NULL, 
-	modseq BIGINT NOT NULL, 
+	modseq BIGINT NOT NULL, at BIGINT DEFAULT 0 NOT NULL, 
 	PRIMARY KEY (mailbox, uid)
 )
  WITHOUT ROWID
@@ -195,8 +195,21 @@ CREATE TABLE script (
 
 ;
 
+CREATE TABLE grave (
+	mailbox INTEGER NOT NULL, 
+	PRIMARY KEY (mailbox)
+);
+
+CREATE TABLE closed (
+	name TEXT NOT NULL, 
+	PRIMARY KEY (name)
+)
+ WITHOUT ROWID
+
+;
+
 CREATE INDEX body_pack ON body (pack);
 
 CREATE INDEX message_body ON message (body);
 
-INSERT INTO alembic_version VALUES ('0001');
+INSERT INTO alembic_version VALUES ('0002');

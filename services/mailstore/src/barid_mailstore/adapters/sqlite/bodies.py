@@ -1,7 +1,7 @@
 """Bodies in the index: what the door read of a mail, once for all its copies, and where its bytes stand."""
 
 from barid_contracts.mail import Accepted
-from barid_runtime.database.port import Value
+from barid_runtime.database.port import Cursor, Value
 
 from ...ports.errors import Invalid
 from .unit import Unit
@@ -12,7 +12,7 @@ INSERT_BODY = "INSERT INTO body VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?
 INSERT_MESSAGE = "INSERT INTO message VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
 
 SWEEP = 500
-"""Bodies deleted in one unit: a few ms."""
+"""Bodies, or messages of a removed mailbox, deleted in one unit: a few ms."""
 
 
 def body_values(unit: Unit, body: int, mail: Accepted) -> tuple[Value, ...]:
@@ -38,11 +38,38 @@ def body_values(unit: Unit, body: int, mail: Accepted) -> tuple[Value, ...]:
     )
 
 
+def _bury(cursor: Cursor, mailbox: int) -> None:
+    """Some rows of a mailbox that was removed; the last of them take its grave with them."""
+    for table in ("message", "tombstone"):
+        # The names are the two above.
+        last = cursor.one(
+            f"SELECT max(uid), count(*) FROM (SELECT uid FROM {table} WHERE mailbox = ? ORDER BY uid LIMIT ?)",  # noqa: S608
+            (mailbox, SWEEP),
+        )
+        assert last is not None
+        if last[1]:
+            where = (mailbox, last[0])
+            if table == "message":
+                cursor.execute(
+                    "INSERT OR IGNORE INTO doomed SELECT body FROM message WHERE mailbox = ? AND uid <= ?", where
+                )
+            cursor.execute(f"DELETE FROM {table} WHERE mailbox = ? AND uid <= ?", where)  # noqa: S608
+        if last[1] == SWEEP:
+            return
+    cursor.execute("DELETE FROM grave WHERE mailbox = ?", (mailbox,))
+
+
 def sweep(unit: Unit) -> bool:
-    """Delete some of the bodies whose last message may be gone. True: there are more.
+    """Delete some of what mailboxes left that were removed, then some of the bodies whose last message may be gone.
+    True: there is more.
 
     Expunging 10,000 messages would else rewrite 15 MB of wide rows in the transaction that a client waits for.
     """
+    grave = unit.cursor.one("SELECT mailbox FROM grave ORDER BY mailbox LIMIT 1")
+    if grave is not None:
+        unit.dirty = True
+        _bury(unit.cursor, grave[0])
+        return True
     rows = unit.cursor.all("SELECT body FROM doomed ORDER BY body LIMIT ?", (SWEEP,))
     if not rows:
         return False

@@ -7,6 +7,7 @@ from barid_contracts.trace import TraceStep
 from barid_runtime.database.port import Cursor
 
 from ...policy.timeline import LedgerRow, timeline
+from ...policy.times import time_prefix
 from ...ports.commits import Commit
 from .index import Index
 from .unit import Unit
@@ -63,7 +64,7 @@ class SqliteLedger:
 
     async def mails_called(self, message_id: str, now: float) -> list[str]:
         """Our ids of the mails that have this Message-ID, newest first."""
-        oldest = _time_prefix(int(now * 1000) - TRACE_WINDOW_MS)
+        oldest = time_prefix(int(now * 1000) - TRACE_WINDOW_MS)
 
         def work(cursor: Cursor) -> list[str]:
             rows = cursor.execute(
@@ -84,11 +85,3 @@ def _trace(cursor: Cursor, mail_id: str) -> list[TraceStep]:
         "SELECT mail_id, at, kind, given_up FROM outbox WHERE parent = ? AND given_up IS NOT NULL", (mail_id,)
     )
     return timeline(mail_id, rows, attempts, released, given_up)
-
-
-_ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
-
-
-def _time_prefix(ms: int) -> str:
-    """The first ten characters of the mail ids of this time (`barid_contracts.base.MailId`)."""
-    return "".join([_ALPHABET[max(ms, 0) >> shift & 31] for shift in range(45, -1, -5)])

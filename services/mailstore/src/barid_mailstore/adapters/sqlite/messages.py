@@ -63,7 +63,7 @@ def remove_messages(
     delta = unit.delta(account, mailbox)
     cursor.execute(f"INSERT OR IGNORE INTO doomed SELECT body FROM message WHERE {where}", parameters)  # noqa: S608
     cursor.execute(
-        f"INSERT INTO tombstone SELECT mailbox, uid, {delta.modseq} FROM message WHERE {where}",  # noqa: S608
+        f"INSERT INTO tombstone SELECT mailbox, uid, {delta.modseq}, {int(unit.now)} FROM message WHERE {where}",  # noqa: S608
         parameters,
     )
     cursor.execute(f"DELETE FROM message WHERE {where}", parameters)  # noqa: S608

@@ -32,22 +32,12 @@ class SqliteQuotas:
             lambda cursor: [
                 row[0]
                 for row in cursor.all(
-                    "SELECT a.uuid FROM account a JOIN mailbox m ON m.account = a.id WHERE a.quota > 0 AND NOT a.gone"
+                    "SELECT a.uuid FROM account a JOIN mailbox m ON m.account = a.id"
+                    " WHERE a.quota > 0 AND a.gone_at IS NULL"
                     " GROUP BY a.id HAVING sum(m.size) > a.quota ORDER BY a.uuid"
                 )
             ],
             heavy=True,
-        )
-
-    async def accounts(self, after: str, limit: int) -> list[str]:
-        """A page of those that are not gone."""
-        return await self._index.read(
-            lambda cursor: [
-                row[0]
-                for row in cursor.all(
-                    "SELECT uuid FROM account WHERE uuid > ? AND NOT gone ORDER BY uuid LIMIT ?", (after, limit)
-                )
-            ]
         )
 
     async def set_limit(self, account: str, limit: int) -> Commit[None]:
@@ -55,23 +45,10 @@ class SqliteQuotas:
 
         def work(unit: Unit) -> None:
             owner = unit.find_account(account)
-            if owner is None or owner.quota == limit:
+            if owner is None or (owner.quota == limit and not owner.gone):
                 return
             unit.account_delta(owner)
-            owner.quota = limit
-            unit.cursor.execute("UPDATE account SET quota = ?, gone = 0 WHERE id = ?", (limit, owner.id))
-
-        return await self._index.write(work)
-
-    async def set_gone(self, account: str) -> Commit[None]:
-        """The directory doesn't know it any more: its mail stays, it is over no quota."""
-
-        def work(unit: Unit) -> None:
-            owner = unit.find_account(account)
-            if owner is None:
-                return
-            unit.account_delta(owner)
-            owner.quota = 0
-            unit.cursor.execute("UPDATE account SET quota = 0, gone = 1 WHERE id = ?", (owner.id,))
+            owner.quota, owner.gone = limit, False
+            unit.cursor.execute("UPDATE account SET quota = ?, gone_at = NULL WHERE id = ?", (limit, owner.id))
 
         return await self._index.write(work)

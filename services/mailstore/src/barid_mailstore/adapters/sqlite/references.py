@@ -40,5 +40,20 @@ class SqliteBodies:
             unit.dirty = True
             unit.cache.packs.pop(pack, None)
             unit.cursor.execute("DELETE FROM pack WHERE name = ?", (pack,))
+            unit.cursor.execute("DELETE FROM closed WHERE name = ?", (pack,))
 
         await self._index.write(work)
+
+    async def closing(self, pack: str) -> None:
+        """All that the pack owes has its outcome, for good: from now on its mails may be forgotten."""
+
+        def work(unit: Unit) -> None:
+            unit.dirty = True
+            unit.cursor.execute("INSERT OR IGNORE INTO closed VALUES (?)", (pack,))
+
+        await self._index.write(work)
+
+    async def is_closed(self, pack: str) -> bool:
+        return await self._index.read(
+            lambda cursor: cursor.one("SELECT 1 FROM closed WHERE name = ?", (pack,)) is not None
+        )

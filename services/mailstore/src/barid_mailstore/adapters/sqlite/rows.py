@@ -22,7 +22,8 @@ class MailboxRow:
 
 @dataclass(slots=True)
 class AccountRow:
-    """used: the sum of its mailboxes' sizes, which is why no statement keeps it. quota None: not known yet; 0: none."""
+    """used: the sum of its mailboxes' sizes, which is why no statement keeps it. quota None: not known yet; 0: none.
+    gone: the directory doesn't know it any more."""
 
     id: int
     uuid: str
@@ -32,6 +33,7 @@ class AccountRow:
     etag: str
     used: int
     over: bool
+    gone: bool = False
 
     def add(self, mailbox: MailboxRow) -> None:
         self.mailboxes[mailbox.name] = mailbox

@@ -4,6 +4,7 @@ from barid_runtime.clock import Clock
 from barid_runtime.database.port import Database
 
 from ...ports.store import Store
+from .accounts import SqliteAccounts
 from .copying import SqliteCopying
 from .held import SqliteHeld
 from .index import Index
@@ -13,6 +14,7 @@ from .messages import SqliteMessages
 from .outbox import SqliteOutbox
 from .quotas import SqliteQuotas
 from .references import SqliteBodies
+from .retention import SqliteRetention
 from .scripts import SqliteScripts
 from .settling import SqliteSettling
 from .views import SqliteViews
@@ -31,5 +33,7 @@ def sqlite_store(database: Database, clock: Clock) -> tuple[Store, SqliteOutbox]
         scripts=SqliteScripts(index),
         quotas=SqliteQuotas(index),
         bodies=SqliteBodies(index),
+        accounts=SqliteAccounts(index),
+        retention=SqliteRetention(index),
     )
     return store, SqliteOutbox(index)

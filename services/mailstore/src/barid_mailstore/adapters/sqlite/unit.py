@@ -84,10 +84,10 @@ class Unit:
         return row
 
     def _load(self, uuid: str) -> AccountRow | None:
-        row = self.cursor.one("SELECT id, quota FROM account WHERE uuid = ?", (uuid,))
+        row = self.cursor.one("SELECT id, quota, gone_at FROM account WHERE uuid = ?", (uuid,))
         if row is None:
             return None
-        account = AccountRow(row[0], uuid, row[1], {}, {}, "", 0, False)
+        account = AccountRow(row[0], uuid, row[1], {}, {}, "", 0, False, row[2] is not None)
         for values in self.cursor.all(_SELECT_MAILBOXES, (row[0],)):
             mailbox = MailboxRow(*values)
             mailbox.selectable = bool(values[11])

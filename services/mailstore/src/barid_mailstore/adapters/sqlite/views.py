@@ -30,7 +30,7 @@ MOST_SUMMARIES = 2_000
 MOST_LOOKED_AT = 20_000
 """Messages of a mailbox that a search by text looks at, newest first."""
 
-_INFO = f"SELECT {INFO_COLUMNS}, m.keywords FROM mailbox m WHERE m.account = {ACCOUNT} AND m.id = ?"  # noqa: S608
+_INFO = f"SELECT {INFO_COLUMNS}, m.keywords, m.forgotten FROM mailbox m WHERE m.account = {ACCOUNT} AND m.id = ?"  # noqa: S608
 _VIEW = "SELECT uid, flags, modseq FROM message WHERE mailbox = ? AND uid > ? ORDER BY uid LIMIT ?"
 _VIEW_SINCE = "SELECT uid, flags, modseq FROM message WHERE mailbox = ? AND uid > ? AND modseq > ? ORDER BY uid LIMIT ?"
 
@@ -81,6 +81,7 @@ def _view(cursor: Cursor, request: ViewRequest) -> ViewReply:
         flags=wide_column(flags),
         modseqs=wide_column(modseqs),
         expunged=uid_column(expunged),
+        forgotten=info[13],
         keywords=json.loads(info[12]),
         more=more,
     )
