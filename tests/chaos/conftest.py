@@ -1,35 +1,45 @@
-"""Rounds of killing: two by default, as many as BARID_SOAK_ROUNDS says in a soak."""
+"""Rounds of killing: two by default, as many as BARID_SOAK_ROUNDS says in a soak. Each has a seed, which a failure
+names: BARID_SOAK_SEED=… repeats its choices."""
 
 import os
+import random
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from barid_testing.mail_system import Account, MailSystem
+from barid_testing.mail_system import MailSystem
+
+from .sink import Sink
+from .town import SINK
 
 ROUNDS = int(os.environ.get("BARID_SOAK_ROUNDS", "2"))
 
-QUICK = ("--set", "mailstore.reconcile_seconds=1", "--set", "mailstore.reconcile_grace=2")
-"""The reconciler looks often, so that what a killed bus or service left is found while the test waits."""
-
-ACCOUNTS = 4
+QUICK = (
+    *("--set", "mailstore.reconcile_seconds=1", "--set", "mailstore.reconcile_grace=2"),
+    *("--set", "mailstore.reconcile_grace_at_start=1"),
+    *("--set", "relay.retry_first=1", "--set", "relay.retry_most=2"),
+)
+"""The reconciler looks often and the relay tries again soon: what a killed process left is done while a test waits."""
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    if "round_number" in metafunc.fixturenames:
-        metafunc.parametrize("round_number", range(1, ROUNDS + 1))
+    if "seed" in metafunc.fixturenames:
+        given = os.environ.get("BARID_SOAK_SEED")
+        seeds = [int(given)] if given else [random.SystemRandom().randrange(10**6) for _ in range(ROUNDS)]
+        metafunc.parametrize("seed", seeds, ids=[f"seed-{seed}" for seed in seeds])
 
 
 @pytest.fixture
-def system(tmp_path: Path) -> Iterator[MailSystem]:
+def sink() -> Iterator[Sink]:
+    with Sink() as sink:
+        yield sink
+
+
+@pytest.fixture
+def system(tmp_path: Path, sink: Sink) -> Iterator[MailSystem]:
     """One process for each service, on data of its own."""
-    system = MailSystem(tmp_path, [*QUICK, "--set", "mailstore.reconcile_grace_at_start=1"], processes=0)
+    system = MailSystem(tmp_path, [*QUICK, "--route", f"{SINK}=127.0.0.1:{sink.port}"], processes=0)
     system.start()
     yield system
-    system.stop()
-
-
-@pytest.fixture
-def accounts(system: MailSystem) -> list[Account]:
-    return [system.account() for _ in range(ACCOUNTS)]
+    system.kill_all()

@@ -1,121 +1,263 @@
-"""A load that goes on whatever is killed: what was acknowledged is written down, and nothing else.
+"""A load that goes on whatever is killed: letters by every door, and clients that move, flag and expunge meanwhile.
 
-Each message has a number of its own in its Subject. A connection that breaks is opened again; a message whose fate is
-unknown (no reply to its last line) may have been accepted or not, so its number counts in neither way: it may stand in
-the mailbox once, or not at all. It is never sent again.
+A connection that breaks is opened again; a letter is never sent again, so nothing here hides a loss or a double.
 """
 
+import contextlib
 import imaplib
+import random
 import smtplib
+import ssl
 import threading
 import time
-from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator
 from itertools import count
 
 from barid_testing.mail_system import Account, MailSystem
 
-PAUSE = 0.02
-"""Before a refused or broken sender tries again."""
+from .letters import HUGE, KINDS, Door, Kind, Letter, number_of
+from .town import AWAY, Town
 
-BODY = "x" * 3_000
+PAUSE = 0.02
+"""Before a refused or broken client tries again."""
+
+PATIENCE = 30.0
+"""Seconds for an answer: more than any process is made to stand still."""
+
+THREADS: tuple[tuple[Door, int], ...] = (("mx", 4), ("submission", 1), ("lmtp", 1), ("append", 1))
+
+EXPUNGED_AT_ONCE = 3
+MOVED_AT_ONCE = 5
 
 
 class Load:
-    """`sessions` threads, each sending to all accounts in turn, until `stop`."""
+    """seed: of the choice of letters. `huge` of them are as large as can be."""
 
-    def __init__(self, system: MailSystem, accounts: Sequence[Account], sessions: int = 6) -> None:
+    def __init__(self, system: MailSystem, town: Town, seed: int, huge: int = 2) -> None:
         self._system = system
-        self._accounts = accounts
+        self._town = town
         self._numbers = count()
         self._lock = threading.Lock()
         self._stopping = threading.Event()
-        self._threads = [threading.Thread(target=self._run, daemon=True) for _ in range(sessions)]
-        self.accepted: dict[int, str] = {}
-        """Number → address, of those that got their 250."""
-        self.sent: dict[int, str] = {}
+        self._going = threading.Event()
+        self._resting = threading.Semaphore(0)
+        self._huge = huge
+        self._accepted = 0
+        self.letters: dict[int, Letter] = {}
+        self.moved: set[int] = set()
+        """Numbers of ann's that were flagged and moved to Sorted, says an OK."""
+        self.perhaps_moved: set[int] = set()
+        self.expunged: set[int] = set()
+        """Numbers of dora's that are gone for good, says an OK."""
+        self.perhaps_expunged: set[int] = set()
+        self.failures: list[str] = []
+        works: list[Callable[[random.Random], None]] = [
+            _bound(self._post, door) for door, threads in THREADS for _ in range(threads)
+        ]
+        works += [lambda _: self._move(), lambda _: self._expunge()]
+        self._threads = [
+            threading.Thread(target=self._run, args=(work, random.Random(f"{seed} {number}")), daemon=True)
+            for number, work in enumerate(works)
+        ]
+
+    @property
+    def accepted(self) -> int:
+        """How many got their 250 or OK."""
+        return self._accepted
 
     def start(self) -> "Load":
+        self._going.set()
         for thread in self._threads:
             thread.start()
         return self
 
+    def rest(self) -> None:
+        """Every client ends what it has in hand and waits, until `go_on`."""
+        self._going.clear()
+        for _ in self._threads:
+            assert self._resting.acquire(timeout=3 * PATIENCE), "a client is stuck"
+
+    def go_on(self) -> None:
+        self._going.set()
+
     def stop(self) -> None:
         self._stopping.set()
+        self._going.set()
         for thread in self._threads:
-            thread.join(60)
+            thread.join(3 * PATIENCE)
+            assert not thread.is_alive(), "a client is stuck"
+        assert not self.failures, self.failures[0]
 
-    def until(self, more: int, within: float = 60.0) -> None:
+    def until(self, more: int, within: float = 90.0) -> None:
         """So many more have been accepted."""
-        goal = len(self.accepted) + more
+        goal = self._accepted + more
         end = time.monotonic() + within
-        while len(self.accepted) < goal:
+        while self._accepted < goal:
             if time.monotonic() > end:
-                raise AssertionError(
-                    f"{len(self.accepted)} accepted, not {goal}, in {within:.0f} s\n{self._system.log()}"
-                )
+                raise AssertionError(f"{self._accepted} accepted, not {goal}, in {within:.0f} s\n{self._system.log()}")
             time.sleep(0.01)
 
-    def _run(self) -> None:
-        while not self._stopping.is_set():
-            try:
-                with smtplib.SMTP(*self._system.smtp, timeout=10) as client:
-                    while not self._stopping.is_set():
-                        self._send_one(client)
-            except (OSError, smtplib.SMTPException):
-                time.sleep(PAUSE)
+    # --- the clients
 
-    def _send_one(self, client: smtplib.SMTP) -> None:
+    def _run(self, work: Callable[[random.Random], None], rng: random.Random) -> None:
+        while not self._stopping.is_set():
+            if not self._going.is_set():
+                self._resting.release()
+                self._going.wait()
+            try:
+                work(rng)
+            except (OSError, smtplib.SMTPException, imaplib.IMAP4.error):
+                time.sleep(PAUSE)
+            except Exception as error:
+                self.failures.append(f"{type(error).__name__}: {error}")
+                raise
+
+    def _on(self) -> bool:
+        return self._going.is_set() and not self._stopping.is_set()
+
+    def _post(self, door: Door, rng: random.Random) -> None:
+        """One connection, for as long as it lives."""
+        kinds = [kind for kind in KINDS if kind.door == door]
+        weights = [kind.weight for kind in kinds]
+        if door == "append":
+            with self._reader(self._town.eve) as reader:
+                while self._on():
+                    self._append(reader, self._letter(rng.choices(kinds, weights)[0]))
+            return
+        with self._door(door) as client:
+            while self._on():
+                kind = HUGE if door == "mx" and self._takes_huge() else rng.choices(kinds, weights)[0]
+                self._send(client, self._letter(kind))
+
+    def _takes_huge(self) -> bool:
+        with self._lock:
+            if not self._huge or self._accepted < 50:
+                return False
+            self._huge -= 1
+            return True
+
+    def _letter(self, kind: Kind) -> Letter:
         with self._lock:
             number = next(self._numbers)
-            address = self._accounts[number % len(self._accounts)].address
-            self.sent[number] = address
-        message = f"From: load@elsewhere.test\r\nTo: {address}\r\nSubject: n{number:08d}\r\n\r\n{BODY}\r\n"
-        client.sendmail("load@elsewhere.test", [address], message)
-        with self._lock:
-            self.accepted[number] = address
+        sender = self._town.eve.address if kind.door in ("submission", "append") else f"s{number}@{AWAY}"
+        letter = self.letters[number] = Letter(number, kind, sender, kind.recipients(number, self._town))
+        return letter
 
-
-def standing(system: MailSystem, account: Account) -> Counter[int]:
-    """How often each number stands in the account's INBOX."""
-    with imaplib.IMAP4(*system.imap, timeout=60) as client:
-        client.login(account.login, account.password)
-        client.select("INBOX", readonly=True)
-        _, parts = client.fetch("1:*", "(BODY.PEEK[HEADER.FIELDS (SUBJECT)])")
-    return Counter(
-        int(part[1].partition(b"n")[2][:8]) if b"Subject: n" in part[1] else -1
-        for part in parts
-        if isinstance(part, tuple)
-    )
-
-
-def check(system: MailSystem, accounts: Sequence[Account], load: Load, within: float = 90.0) -> int:
-    """Every message that got its 250 stands in its mailbox exactly once, and nothing stands there that wasn't sent.
-
-    Waits until all are there. Returns how many.
-    """
-    end = time.monotonic() + within
-    while True:
-        found = {account.address: _patiently(system, account, end) for account in accounts}
-        missing = [number for number, address in load.accepted.items() if not found[address][number]]
-        if not missing or time.monotonic() > end:
-            break
-        time.sleep(0.2)
-    assert not missing, f"{len(missing)} of {len(load.accepted)} lost: {missing[:10]}\n{system.log()}"
-    for address, numbers in found.items():
-        twice = {number: times for number, times in numbers.items() if times > 1}
-        assert not twice, f"{address} has some more than once: {twice}"
-        strange = [number for number in numbers if load.sent.get(number) != address]
-        assert not strange, f"{address} has what was never sent to it: {strange}"
-    return len(load.accepted)
-
-
-def _patiently(system: MailSystem, account: Account, end: float) -> Counter[int]:
-    """A reader that was just killed comes back."""
-    while True:
+    @contextlib.contextmanager
+    def _door(self, door: Door) -> Iterator[smtplib.SMTP]:
+        client: smtplib.SMTP
+        if door == "submission":
+            context = ssl._create_unverified_context()
+            client = smtplib.SMTP_SSL(*self._system.submissions, timeout=PATIENCE, context=context)
+            client.login(self._town.eve.login, self._town.eve.password)
+        elif door == "lmtp":
+            client = smtplib.LMTP(*self._system.lmtp, timeout=PATIENCE)
+        else:
+            client = smtplib.SMTP(*self._system.smtp, timeout=PATIENCE)
         try:
-            return standing(system, account)
-        except (OSError, imaplib.IMAP4.error):
-            if time.monotonic() > end:
-                raise
-            time.sleep(0.1)
+            client.ehlo_or_helo_if_needed()
+            yield client
+        finally:
+            client.close()
+
+    def _send(self, client: smtplib.SMTP, letter: Letter) -> None:
+        _needs(client.mail(letter.sender, [f"size={len(letter.raw)}"]), 250)
+        letter.taken = [each for each in letter.recipients if client.rcpt(each)[0] == 250]
+        if not letter.taken:
+            client.rset()
+            time.sleep(PAUSE)
+            return
+        _needs(client.docmd("DATA"), 354)
+        letter.fate = "unknown"
+        client.send(b"".join(b"." + line if line.startswith(b".") else line for line in _lines(letter.raw)) + b".\r\n")
+        said = [client.getreply()]
+        if isinstance(client, smtplib.LMTP):
+            said += [client.getreply() for _ in letter.taken[1:]]
+        kept = [each for each, (code, _) in zip(letter.taken, said, strict=False) if code == 250]
+        if isinstance(client, smtplib.LMTP):
+            letter.taken = kept
+        self._settle(letter, bool(kept))
+        if not kept:
+            raise smtplib.SMTPDataError(*said[0])
+
+    def _append(self, reader: imaplib.IMAP4, letter: Letter) -> None:
+        letter.fate, letter.taken = "unknown", letter.recipients
+        status, _ = reader.append("Drafts", "(\\Seen \\Draft)", None, letter.raw)
+        self._settle(letter, status == "OK")
+
+    def _settle(self, letter: Letter, accepted: bool) -> None:
+        letter.fate = "accepted" if accepted else "refused"
+        if accepted:
+            with self._lock:
+                self._accepted += 1
+
+    # --- readers, meanwhile
+
+    @contextlib.contextmanager
+    def _reader(self, account: Account, mailbox: str = "") -> Iterator[imaplib.IMAP4]:
+        client = imaplib.IMAP4(*self._system.imap, timeout=PATIENCE)
+        try:
+            client.login(account.login, account.password)
+            if mailbox:
+                _ok(client.select(mailbox))
+            yield client
+        finally:
+            with contextlib.suppress(OSError, imaplib.IMAP4.error):
+                client.shutdown()
+
+    def _move(self) -> None:
+        with self._reader(self._town.ann, "INBOX") as reader:
+            while self._on():
+                reader.noop()
+                chosen = _numbers(reader, MOVED_AT_ONCE)
+                if not chosen:
+                    time.sleep(PAUSE)
+                    continue
+                uids = ",".join(map(str, chosen))
+                _ok(reader.uid("STORE", uids, "+FLAGS.SILENT", "(\\Flagged)"))
+                self.perhaps_moved.update(chosen.values())
+                _ok(reader.uid("MOVE", uids, "Sorted"))
+                self.moved.update(chosen.values())
+
+    def _expunge(self) -> None:
+        with self._reader(self._town.dora, "INBOX") as reader:
+            while self._on():
+                reader.noop()
+                chosen = _numbers(reader, EXPUNGED_AT_ONCE)
+                if not chosen:
+                    time.sleep(PAUSE)
+                    continue
+                uids = ",".join(map(str, chosen))
+                self.perhaps_expunged.update(chosen.values())
+                _ok(reader.uid("STORE", uids, "+FLAGS.SILENT", "(\\Deleted)"))
+                _ok(reader.uid("EXPUNGE", uids))
+                self.expunged.update(chosen.values())
+                time.sleep(PAUSE)
+
+
+def _bound(function: Callable[[Door, random.Random], None], door: Door) -> Callable[[random.Random], None]:
+    return lambda rng: function(door, rng)
+
+
+def _needs(reply: tuple[int, bytes], code: int) -> None:
+    if reply[0] != code:
+        raise smtplib.SMTPResponseException(*reply)
+
+
+def _ok(reply: tuple[str, object]) -> None:
+    if reply[0] != "OK":
+        raise imaplib.IMAP4.error(str(reply))
+
+
+def _lines(raw: bytes) -> list[bytes]:
+    return raw.splitlines(keepends=True)
+
+
+def _numbers(reader: imaplib.IMAP4, most: int) -> dict[int, int]:
+    """UID → number of the first mails of the mailbox."""
+    status, parts = reader.fetch(f"1:{most}", "(UID BODY.PEEK[HEADER.FIELDS (SUBJECT)])")
+    if status != "OK":
+        return {}
+    return {
+        int(part[0].partition(b"UID ")[2].split()[0]): number_of(part[1]) for part in parts if isinstance(part, tuple)
+    }
