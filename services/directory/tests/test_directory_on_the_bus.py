@@ -3,10 +3,8 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
-import asyncpg
 import pytest
 import pytest_asyncio
 
@@ -121,19 +119,6 @@ class Running:
         await call(self.bus, DOMAIN_LIST, Empty())
         changes, self.changes[:] = self.changes[:], []
         return changes
-
-
-@pytest_asyncio.fixture(params=["sqlite", "postgres"])
-async def place(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Place]:
-    """Each test, on a file and in a schema of PostgreSQL."""
-    if request.param == "sqlite":
-        yield Place(tmp_path / "directory.db")
-        return
-    url = request.getfixturevalue("postgres_server").url()
-    yield Place(tmp_path / "none", url, "directory")
-    admin = await asyncpg.connect(url)
-    await admin.execute("DROP SCHEMA directory CASCADE")
-    await admin.close()
 
 
 @pytest_asyncio.fixture
@@ -295,7 +280,7 @@ async def test_old_parameters_are_replaced_at_the_next_log_in(directory: Running
 
 async def test_too_many_hashings_at_once_are_unavailable(directory: Running) -> None:
     await directory.create("alice@a.test")
-    directory.hasher.hasher = Argon2Hasher(threads=1, time_cost=1, memory_kib=8192, max_waiting=2)
+    directory.hasher.hasher = Argon2Hasher(threads=1, time_cost=1, memory_kib=65_536, max_waiting=2)
 
     async def attempt(n: int) -> str:
         try:

@@ -15,9 +15,11 @@ import tomllib
 from pathlib import Path
 from typing import Any, ClassVar, Literal, TypeVar
 
-from pydantic import Field, SecretStr, ValidationError
+from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from .database.door import READERS, Place
 
 PREFIX = "BARID_"
 SECRET_MOST = 64 * 1024
@@ -60,6 +62,32 @@ class ServiceSettings(BaseSettings):
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         return init_settings, env_settings, _SecretsFolder(settings_cls), _SettingsFile(settings_cls)
+
+
+class DatabaseSettings(ServiceSettings):
+    """Of a service that has tables: in a file of its own, or in its schema of the cluster's PostgreSQL."""
+
+    database_url: SecretStr = Field(
+        default=SecretStr(""), description="postgresql://user:password@host:port/database; empty: a file in `data`"
+    )
+    database_schema: str = Field(default="", description="schema of our tables; empty: named as the service")
+    database_readers: int = Field(default=READERS, ge=1, le=100, description="connections of each process that read")
+
+    @field_validator("database_url")
+    @classmethod
+    def _is_a_url(cls, value: SecretStr) -> SecretStr:
+        if (url := value.get_secret_value()) and not url.startswith(("postgresql://", "postgres://")):
+            raise ValueError("it must begin with postgresql://")
+        return value
+
+    @property
+    def place(self) -> Place:
+        return Place(
+            self.data / f"{self.section}.db",
+            self.database_url.get_secret_value(),
+            self.database_schema or self.section,
+            self.database_readers,
+        )
 
 
 class _Prepared(PydanticBaseSettingsSource):

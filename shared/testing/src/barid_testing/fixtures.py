@@ -16,6 +16,7 @@ import pytest_asyncio
 
 if TYPE_CHECKING:
     from barid_runtime.bus.nats import NatsBus
+    from barid_runtime.database.door import Place
     from barid_runtime.database.embedded import EmbeddedPostgres
     from barid_runtime.database.postgres import PostgresDatabase
     from barid_runtime.database.sqlite import SqliteDatabase
@@ -118,6 +119,27 @@ async def postgres(postgres_server: "EmbeddedPostgres") -> AsyncIterator[Callabl
         await made.close()
     for name in schemas:
         await admin.execute(f'DROP SCHEMA "{name}" CASCADE')
+    await admin.close()
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator["Place"]:
+    """Where a service's tables stand: each test once with a new file, once with a new schema of a real PostgreSQL."""
+    from barid_runtime.database.door import Place
+
+    if request.param == "sqlite":
+        yield Place(tmp_path / "test.db")
+        return
+    server: EmbeddedPostgres = request.getfixturevalue("postgres_server")
+    yield Place(tmp_path / "none.db", server.url(), "place")
+    asyncio.run(_drop_schema(server.url(), "place"))
+
+
+async def _drop_schema(url: str, schema: str) -> None:
+    import asyncpg
+
+    admin = await asyncpg.connect(url)
+    await admin.execute(f'DROP SCHEMA IF EXISTS "{schema}" CASCADE')
     await admin.close()
 
 

@@ -4,7 +4,7 @@ It is loaded in every pytest run of an environment that has this package, so imp
 needs is imported when a test asks for it.
 """
 
-from .fixtures import bus, database, manual_clock, nats_url, postgres, postgres_server
+from .fixtures import bus, database, manual_clock, nats_url, place, postgres, postgres_server
 from .system_fixtures import mail_system, mail_systems, pytest_addoption
 
 __all__ = [
@@ -14,6 +14,7 @@ __all__ = [
     "mail_systems",
     "manual_clock",
     "nats_url",
+    "place",
     "postgres",
     "postgres_server",
     "pytest_addoption",

@@ -22,6 +22,7 @@ from urllib.parse import urlsplit
 
 import asyncpg
 
+from .door import READERS
 from .port import Cursor, DatabaseError, DatabaseFull, Row, Value
 from .statements import statement
 from .waiting import run, wait
@@ -47,9 +48,6 @@ LOCK_SECONDS = 5
 
 IDLE_SECONDS = 15
 """In a transaction without a statement, as a stopped process would be: then the server ends it and frees its locks."""
-
-READERS = 4
-"""Connections that read, of each process: handlers ask one question each, and more only queue in the server."""
 
 
 async def open_postgres(url: str, *, schema: str, name: str, readers: int = READERS) -> "PostgresDatabase":
