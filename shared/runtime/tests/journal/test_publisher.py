@@ -17,6 +17,7 @@ from barid_runtime.journal import publisher as publishing
 from barid_runtime.journal.bodies import LocalBodies
 from barid_runtime.journal.folder import packs_of, read_cursor, writer_folders
 from barid_runtime.journal.lifecycle import packs
+from barid_runtime.journal.pace import ENOUGH, GATHER
 from barid_runtime.journal.packs import PackJournal
 from barid_runtime.journal.port import JournalFailed
 from barid_runtime.journal.publisher import Publisher
@@ -79,8 +80,9 @@ async def start(root: Path, switch: Switch) -> AsyncIterator[Start]:
 
     async def make(service: str = "ingress", **options: object) -> tuple[PackJournal, Publisher]:
         memory = options.pop("memory", publishing.MEMORY)
+        gather = options.pop("gather", GATHER)
         journal = PackJournal(root, service, **options)  # type: ignore[arg-type]
-        publisher = Publisher(journal, switch, owes=service != "mss", memory=memory)  # type: ignore[arg-type]
+        publisher = Publisher(journal, switch, owes=service != "mss", memory=memory, gather=gather)  # type: ignore[arg-type]
         await publisher.start()
         running.append((journal, publisher))
         return journal, publisher
@@ -126,6 +128,45 @@ async def test_what_is_owed_is_published_by_kind_and_in_batches(start: Start, bu
     assert publisher.messages < 15
 
 
+async def test_under_load_mails_gather_for_the_next_message(start: Start, bus: NatsBus) -> None:
+    journal, publisher = await start(gather=1.0)
+    mails = await append(journal, 50)
+    await publisher.idle()
+    before = publisher.messages
+    for _ in range(4):
+        mails += await append(journal, 3)
+    await publisher.idle()
+    assert publisher.messages == before + 1
+    assert by_name(await everything(bus, ACCEPTED_LOCAL.subject)) == mails
+
+
+async def test_a_quiet_service_waits_for_nothing(start: Start) -> None:
+    journal, publisher = await start(gather=60)
+    for n in range(5):
+        await append(journal, 1)
+        await asyncio.wait_for(publisher.idle(), 5)
+        assert publisher.messages == n + 1
+
+
+async def test_what_is_enough_for_a_message_waits_for_nothing(start: Start) -> None:
+    journal, publisher = await start(gather=60)
+    await append(journal, 50)
+    await asyncio.wait_for(publisher.idle(), 5)
+    await append(journal, ENOUGH - 1)
+    assert publisher.backlog == ENOUGH - 1
+    await append(journal, 1)
+    await asyncio.wait_for(publisher.idle(), 5)
+
+
+async def test_what_gathers_is_published_before_the_end(start: Start, bus: NatsBus) -> None:
+    journal, publisher = await start(gather=0.5)
+    mails = await append(journal, 50) + await append(journal, 3)
+    await journal.close()
+    await publisher.close()
+    assert publisher.backlog == 0
+    assert by_name(await everything(bus, ACCEPTED_LOCAL.subject)) == mails
+
+
 async def test_published_references_lead_to_the_bodies(start: Start, bus: NatsBus, root: Path) -> None:
     journal, publisher = await start()
     await append(journal, 5)
@@ -165,14 +206,14 @@ async def test_more_than_memory_holds_is_read_from_the_packs(start: Start, bus: 
     mails: list[Accepted] = []
     for n in range(20):
         mails += await append(journal, 30, accounts=n % 2, remotes=(n + 1) % 2)
-    assert publisher._memory <= 5000
+    assert publisher._queue.memory <= 5000
     assert publisher.backlog == 600
     await switch.back()
     await asyncio.wait_for(publisher.idle(), 5)
     local, remote = await everything(bus, ACCEPTED_LOCAL.subject), await everything(bus, ACCEPTED_REMOTE.subject)
     assert by_name(local + remote) == mails
     assert publisher.backlog == 0
-    assert publisher._memory == 0
+    assert publisher._queue.memory == 0
 
 
 async def test_the_next_incarnation_publishes_what_this_one_could_not(
@@ -238,6 +279,7 @@ async def test_an_aborted_mail_is_never_published(start: Start, bus: NatsBus, ro
 KILLED = """
 import asyncio, sys
 from pathlib import Path
+from barid_runtime.journal.pace import ENOUGH, GATHER
 from barid_runtime.journal.packs import PackJournal
 from barid_testing.contracts.journal import mail_of, body_of
 
@@ -328,7 +370,7 @@ async def test_a_pack_that_can_not_be_read_holds_up_nobody(
     monkeypatch.setattr(publishing, "RECOVER_EVERY", 0.3)
     await switch.back()
     await asyncio.sleep(0.1)
-    publisher._memory_limit = publishing.MEMORY
+    publisher._queue._limit = publishing.MEMORY
     later = await append(journal, 5)
     await asyncio.sleep(0.1)
     assert by_name(await everything(bus, ACCEPTED_LOCAL.subject)) == later
