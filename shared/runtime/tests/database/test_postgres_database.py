@@ -36,6 +36,7 @@ class TestStatements:
             ("SELECT a FROM b WHERE c = ? AND d < ?", "SELECT a FROM b WHERE c = $1 AND d < $2"),
             ("SELECT '?', \"a?\", 'it''s ?' WHERE c = ?", "SELECT '?', \"a?\", 'it''s ?' WHERE c = $1"),
             ("SELECT 1 -- really?\n WHERE a = ?", "SELECT 1 -- really?\n WHERE a = $1"),
+            ("SELECT ?2, ?1 WHERE a = ?1", "SELECT $2, $1 WHERE a = $1"),
             ("DELETE FROM a", "DELETE FROM a"),
         ],
     )

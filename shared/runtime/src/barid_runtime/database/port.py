@@ -1,9 +1,11 @@
 """The database as services see it: one writer whose transactions share a commit, and readers on a snapshot."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any, Protocol, TypeVar
+from typing import Any, Literal, Protocol, TypeVar
 
 T = TypeVar("T")
+
+Dialect = Literal["sqlite", "postgres"]
 
 Row = tuple[Any, ...]
 Value = None | int | float | str | bytes
@@ -18,7 +20,11 @@ class DatabaseFull(DatabaseError):
 
 
 class Cursor(Protocol):
-    """What a piece of work may do. Parameters are `?`, in the SQL of the one database at hand."""
+    """What a work may do. SQL is written as SQLite takes it (`.statements`)."""
+
+    @property
+    def dialect(self) -> Dialect:
+        """For the statements that can't be the same in both, or would be slow in one."""
 
     def execute(self, sql: str, parameters: Sequence[Value] = ()) -> Iterator[Row]:
         """Runs at once, even when the rows are not read."""

@@ -17,13 +17,13 @@ What goes wrong, and what becomes of it:
 import asyncio
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 from urllib.parse import urlsplit
 
 import asyncpg
 
 from .door import READERS
-from .port import Cursor, DatabaseError, DatabaseFull, Row, Value
+from .port import Cursor, DatabaseError, DatabaseFull, Dialect, Row, Value
 from .statements import statement
 from .waiting import run, wait
 
@@ -109,6 +109,8 @@ class _Connection(asyncpg.Connection):  # type: ignore[misc] # it has no types
 
 class PostgresCursor:
     """A Cursor inside a work. Its text and numbers are Python's own; text must not hold NUL."""
+
+    dialect: ClassVar[Dialect] = "postgres"
 
     __slots__ = ("_changes", "_connection")
 

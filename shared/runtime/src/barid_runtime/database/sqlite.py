@@ -18,11 +18,11 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, Literal, TypeVar, cast
+from typing import Any, ClassVar, Literal, TypeVar, cast
 
 import apsw
 
-from .port import Cursor, DatabaseError, DatabaseFull, Row, Value
+from .port import Cursor, DatabaseError, DatabaseFull, Dialect, Row, Value
 
 T = TypeVar("T")
 
@@ -117,6 +117,8 @@ class SqliteCursor:
     A statement whose rows were not all read stays in progress: it would keep a savepoint from being released, and a
     snapshot, with it the log, from ever being let go. So what a work opened is closed after it.
     """
+
+    dialect: ClassVar[Dialect] = "sqlite"
 
     __slots__ = ("_connection", "_execute", "_executemany", "_open")
 

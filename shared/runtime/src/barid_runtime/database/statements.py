@@ -1,10 +1,13 @@
-"""Services write SQL once, with `?` for parameters, as SQLite takes it; here it is made into what PostgreSQL takes."""
+"""Services write SQL once, as SQLite takes it: `?` for parameters in their order, or `?1`, `?2` for one that is used
+twice. Here it is made into what PostgreSQL takes. Where a statement must be another one there, a work asks its cursor
+for the `dialect`.
+"""
 
 import re
 from dataclasses import dataclass
 
 # What is not a parameter's place: quoted text and names, and comments.
-_TOKEN = re.compile(r"'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"|--[^\n]*|\?")
+_TOKEN = re.compile(r"'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"|--[^\n]*|\?(\d*)")
 _ROWS = re.compile(r"^\s*(?:SELECT|WITH|VALUES|TABLE|SHOW|EXPLAIN)\b|\bRETURNING\b", re.IGNORECASE)
 
 MOST_KNOWN = 2_000
@@ -37,8 +40,10 @@ def _numbered(sql: str) -> Statement:
 
     def number(match: re.Match[str]) -> str:
         nonlocal count
-        if match[0] != "?":
+        if not match[0].startswith("?"):
             return match[0]
+        if match[1]:
+            return f"${match[1]}"
         count += 1
         return f"${count}"
 
