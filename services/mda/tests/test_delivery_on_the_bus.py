@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
+import pytest
 import pytest_asyncio
 
 from barid_contracts.directory import ACCOUNT_GET, DIRECTORY_CHANGED, Account, AccountLookup, DirectoryChanged
@@ -248,6 +249,24 @@ async def test_questions_are_answered_by_the_mailstore(mda: MdaService, around: 
     around.mailboxes.add("Work")
     await around.publish(two := mail("alice"))
     assert (await around.end_of(two)).filings[0].mailbox == "Work"
+
+
+@pytest.mark.parametrize(
+    ("script", "outcome"),
+    [
+        ("keep;", "filed"),
+        ("discard;", "discarded"),
+        ('redirect "carol@c.test";', "redirected"),
+    ],
+)
+async def test_every_end_is_an_end_for_the_bus_as_well(
+    mda: MdaService, around: Surroundings, script: str, outcome: str
+) -> None:
+    around.scripts["alice"] = script
+    await around.publish(one := mail("alice"))
+    assert (await around.end_of(one)).outcome == outcome
+    await around.nothing_pending()
+    assert len(around.requests) == 1
 
 
 async def test_an_account_that_is_gone_bounces(mda: MdaService, around: Surroundings) -> None:

@@ -9,6 +9,7 @@ exception: see `single_out`.
 import asyncio
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from typing import get_args
 
 from barid_contracts.directory import Account
 from barid_runtime.bus.port import BusError, Delivery
@@ -17,7 +18,7 @@ from barid_runtime.logging import get_logger
 from barid_runtime.metrics import Metrics
 
 from ..policy.delivery import Site, decide, held
-from ..policy.proposal import Proposal, joined, settle_request
+from ..policy.proposal import Outcome, Proposal, joined, settle_request
 from ..ports import Accounts, Mailstore, Script, Scripts, Unknown
 from .parcels import Owed, Parcel, Piece, batch_of, groups, owed_of, parse, pieces
 from .patience import Abandoned, Patience
@@ -34,7 +35,7 @@ LOADS_AT_ONCE = 32
 log = get_logger("barid.mda")
 _metrics = Metrics("mda")
 _settled = _metrics.counter("settled", "Obligations settled, by outcome", ["outcome"])
-_by_outcome = {outcome: _settled.labels(outcome) for outcome in ("filed", "discarded", "held", "bounced")}
+_by_outcome = {outcome: _settled.labels(outcome) for outcome in get_args(Outcome)}
 _batch_sizes = _metrics.sizes("batch_obligations", "Obligations in one settle request")
 _failures = _metrics.counter("failures", "Obligations whose handling failed")
 
