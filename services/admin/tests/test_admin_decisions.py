@@ -55,7 +55,7 @@ def test_deferred_mail_is_held_released_and_given_back(house: House, api: Api) -
     assert api.ask("POST", "/v1/queue/retry", keys).json == {"changed": 0}
 
 
-async def hold(house: House, address: str, count: int) -> list[str]:
+async def hold(house: House, address: str, count: int, *, sender: str = "ann@far.test") -> list[str]:
     """Settle mails as the MDA does when they broke it thrice; their ids."""
     bus = await connect(f"nats://127.0.0.1:{house.ports['bus']['nats']}", user="mda", password="secret", name="test")
     try:
@@ -64,7 +64,7 @@ async def hold(house: House, address: str, count: int) -> list[str]:
             Accepted(
                 mail_id=new_mail_id(time.time()),
                 at=int(time.time() * 1000),
-                reverse_path="ann@far.test",
+                reverse_path=sender,
                 obligations=[Obligation(n=0, kind="account", address=address, original=address, account=account)],
                 size=10,
                 subject="poison",

@@ -32,6 +32,8 @@ from .proposal import Filing, Outcome, Proposal
 MAX_HOPS = 100
 """Received fields beyond which a mail is going in circles (RFC 5321 §6.3: at least 100)."""
 
+LOOP = "a loop, it has been here before: kept, script not run"
+
 INBOX = "INBOX"
 
 NO_ANSWERS: Mapping[Ask, Answer] = {}
@@ -62,10 +64,10 @@ def decide(
         return _bounced(at_hand, obligation, site, now, "5.1.1", "The mailbox does not exist any more")
     mail = at_hand.mail
     if mail.received_count > MAX_HOPS or at_hand.was_delivered_to(obligation.address):
-        if mail.reverse_path:
-            return _bounced(at_hand, obligation, site, now, "5.4.6", "Mail loop: it has been delivered here before")
-        # Nobody can be told, so it is kept, and goes no further.
-        return _kept(mail.mail_id, obligation, site, script.etag, ("a loop without sender: kept, script not run",))
+        # RFC 5321 §6.3 asks that loops end, and this one does: kept, it goes no further. A notice would tell of failure
+        # where a copy is read, and what a stranger wrote into the header would decide whom we write to. Loops through
+        # other hosts are refused at the door, where whoever sends is still there to be told.
+        return _kept(mail.mail_id, obligation, site, script.etag, (LOOP,))
     if script.program is None:
         rules = (f"kept: the script does not compile: {script.fault}",) if script.fault else ()
         return _kept(mail.mail_id, obligation, site, script.etag, rules)
