@@ -1,5 +1,5 @@
-"""Rounds of killing: two by default, as many as BARID_SOAK_ROUNDS says in a soak. Each has a seed, which a failure
-names: BARID_SOAK_SEED=… repeats its choices."""
+"""Rounds of killing: as many as BARID_SOAK_ROUNDS says, each with all that can befall a system; without it two, which
+share that between them. Each has a seed, which a failure names: BARID_SOAK_SEED=… repeats its choices."""
 
 import os
 import random
@@ -10,10 +10,11 @@ import pytest
 
 from barid_testing.mail_system import MailSystem
 
+from . import ruin
 from .sink import Sink
 from .town import SINK
 
-ROUNDS = int(os.environ.get("BARID_SOAK_ROUNDS", "2"))
+ROUNDS = int(os.environ.get("BARID_SOAK_ROUNDS", "0"))
 
 QUICK = (
     *("--set", "mailstore.reconcile_seconds=1", "--set", "mailstore.reconcile_grace=2"),
@@ -26,8 +27,12 @@ QUICK = (
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "seed" in metafunc.fixturenames:
         given = os.environ.get("BARID_SOAK_SEED")
-        seeds = [int(given)] if given else [random.SystemRandom().randrange(10**6) for _ in range(ROUNDS)]
-        metafunc.parametrize("seed", seeds, ids=[f"seed-{seed}" for seed in seeds])
+        first = int(given) if given else random.SystemRandom().randrange(10**6)
+        if ROUNDS or given:
+            rounds = [(first + number, ruin.SINGLE, ruin.WHOLE) for number in range(ROUNDS or 1)]
+        else:
+            rounds = [(first, ruin.SINGLE[:1], ruin.WHOLE[:3]), (first + 1, ruin.SINGLE[1:], ruin.WHOLE[3:])]
+        metafunc.parametrize(("seed", "single", "whole"), rounds, ids=[f"seed-{each[0]}" for each in rounds])
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 
 from barid_testing.mail_system import MailSystem
 
-from . import estate, ruin
+from . import estate
 from .books import check
 from .load import Load
 from .ruin import Blow, Scene
@@ -21,25 +21,26 @@ QUIET_WITHIN = 45.0
 relay's next start, the reconciler looks every second."""
 
 
-def test_a_day_of_blows(system: MailSystem, sink: Sink, seed: int) -> None:
+def test_a_day_of_blows(
+    system: MailSystem, sink: Sink, seed: int, single: tuple[Blow, ...], whole: tuple[Blow, ...]
+) -> None:
     rng = random.Random(seed)
     town = settle(system)
     load = Load(system, town, seed).start()
-    scene = Scene(system, load, rng)
+    scene = Scene(system, load, rng, seed)
     began = time.monotonic()
-    endure(scene, rng.sample(ruin.SINGLE, len(ruin.SINGLE)))
+    endure(scene, rng.sample(single, len(single)))
     load.rest()
     become_quiet(system)  # by itself: a system that must be started again to remember its mail has lost it
     load.go_on()
-    endure(scene, rng.sample(ruin.WHOLE, len(ruin.WHOLE)))
+    endure(scene, rng.sample(whole, len(whole)))
     load.stop()
     become_quiet(system)
     check(system, town, load, sink, scene.deaths)
-    print(
-        f"seed {seed}: {load.accepted} acknowledged in {time.monotonic() - began:.0f} s, {scene.deaths} deaths of all"
-    )
+    print(f"seed {seed}: {load.accepted} acknowledged in {time.monotonic() - began:.0f} s")
     leave_nothing_behind(system)
     check(system, town, load, sink, scene.deaths)
+    assert surprises(system) == []
 
 
 def endure(scene: Scene, blows: Iterable[Blow]) -> None:
@@ -61,6 +62,11 @@ def become_quiet(system: MailSystem) -> None:
             waiting = rows if not owed else {"owed": sorted(owed)[:10], **estate.unfinished(system.data)}
             raise AssertionError(f"still at work after {QUIET_WITHIN:.0f} s: {waiting}\n{system.log()}")
         time.sleep(0.1)
+
+
+def surprises(system: MailSystem) -> list[str]:
+    """What the log has of exceptions that nobody foresaw. Redelivery makes them good, so the books don't show them."""
+    return [line[:2000] for line in system.log_file.read_text().splitlines() if "Traceback" in line][:5]
 
 
 def leave_nothing_behind(system: MailSystem) -> None:
