@@ -16,7 +16,7 @@ from pydantic import SecretStr
 from barid_contracts import settle
 from barid_contracts.mail import AcceptedBatch, Obligation
 from barid_directory.adapters.argon2 import Argon2Hasher
-from barid_directory.adapters.sqlite import open_store
+from barid_directory.adapters.tables import open_store
 from barid_directory.handlers.bootstrap import bootstrap
 from barid_directory.handlers.service import DirectoryService
 from barid_mailstore.adapters.doors import embedded as mailstore_doors
@@ -30,6 +30,7 @@ from barid_runtime.bus.nats import connect
 from barid_runtime.bus.port import Bus
 from barid_runtime.bus.typed import call
 from barid_runtime.clock import SystemClock
+from barid_runtime.database.door import Place
 from barid_runtime.ids import new_id, new_mail_id
 from barid_runtime.journal.describe import describe
 from barid_runtime.journal.packs import PackJournal
@@ -74,7 +75,7 @@ class House:
 
         self.directory = DirectoryService(
             open_bus=open_bus,
-            open_store=lambda: open_store(self.data / "directory.db"),
+            open_store=lambda: open_store(Place(self.data / "directory.db")),
             hasher=Argon2Hasher(threads=1, time_cost=1, memory_kib=8),
             clock=SystemClock(),
             new_id=new_id,

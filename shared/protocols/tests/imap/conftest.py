@@ -50,6 +50,7 @@ from barid_protocols.imap.flags import DELETED, SEEN, FlagTable, parse_flags
 from barid_protocols.imap.gate import ServerProfile
 from barid_protocols.imap.mailbox_names import subscribed_matches
 from barid_protocols.imap.responses import Completion, bad, no, ok
+from barid_protocols.imap.search_predicates import compile_key
 from barid_protocols.imap.selected import SelectedMailbox
 from barid_protocols.imap.selected_search import candidates, rows, search_snapshot
 from barid_protocols.imap.sequence import SequenceSet
@@ -427,9 +428,7 @@ class Host:
         assert selected is not None
         if not search.needs(event.key):
             return (responses.search(*search_snapshot(selected, event.key, uid=event.uid)), ok("Searched"))
-        test = search.compile_key(
-            event.key, last_number=len(selected), last_uid=selected.uids[-1] if selected.uids else 0
-        )
+        test = compile_key(event.key, last_number=len(selected), last_uid=selected.uids[-1] if selected.uids else 0)
         found = []
         for row in rows(selected, candidates(selected, event.key)):
             full = Found(row.seq, row.uid, row.mask, row.keywords, row.recent, row.modseq, box.messages[row.uid])

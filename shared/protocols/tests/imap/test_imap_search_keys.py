@@ -11,7 +11,8 @@ from barid_protocols.imap.changes import Columns
 from barid_protocols.imap.commands.search import parse
 from barid_protocols.imap.flags import DRAFT, FLAGGED, SEEN, FlagTable
 from barid_protocols.imap.grammar import Cursor
-from barid_protocols.imap.search import Key, Needs, compile_key, needs, uses_modseq
+from barid_protocols.imap.search import Key, Needs, needs, uses_modseq
+from barid_protocols.imap.search_predicates import compile_key
 from barid_protocols.imap.selected import SelectedMailbox
 from barid_protocols.imap.selected_search import rows, search_snapshot
 

@@ -7,10 +7,11 @@ from barid_runtime.clock import SystemClock
 from barid_runtime.journal.bodies import LocalBodies
 from barid_runtime.journal.packs import PackJournal
 from barid_runtime.journal.publisher import Publisher
+from barid_runtime.tls import listeners_context
 
 from ..ports import Doors, OpenDoors
 from ..settings import Settings
-from .listeners import listeners, tls_context
+from .listeners import listeners
 
 
 def embedded(settings: Settings) -> OpenDoors:
@@ -37,7 +38,9 @@ def embedded(settings: Settings) -> OpenDoors:
         names = (settings.hostname, "localhost", "127.0.0.1")
         open_listener = listeners(
             settings.host,
-            lambda: tls_context(settings.tls_certificate, settings.tls_key, settings.data / "tls", names, clock.now()),
+            lambda: listeners_context(
+                settings.tls_certificate, settings.tls_key, settings.data / "tls", names, clock.now()
+            ),
         )
         return Doors(bus, journal, bodies, clock, open_listener, closing.aclose)
 

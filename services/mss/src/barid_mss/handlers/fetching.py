@@ -24,6 +24,7 @@ from barid_runtime.journal.port import JournalError
 from barid_runtime.logging import get_logger
 
 from ..views.summaries import Card
+from .fetch_line import FetchLine
 from .problems import EXPUNGE_ISSUED
 from .sections import NoSuchPart, Range, needs_bytes, section_of
 from .selection import Selection
@@ -116,7 +117,7 @@ class _Fetching:
         self._outcome = _Outcome()
 
     async def run(self, slices: Slices) -> Completion:
-        """The next batch is asked for while this one is written: 10,000 envelopes take half the time."""
+        """The next batch is asked for while this one is written."""
         batches = self._batches(slices)
         found = next(batches, None)
         asking = self._ask(found) if found else None
@@ -165,7 +166,7 @@ class _Fetching:
             if card is None:
                 self._outcome.missing = True
                 continue
-            line = _Line(self._session, index + 1, self._plain_parts(index, card, flags=index in told), lines)
+            line = FetchLine(self._session, index + 1, self._plain_parts(index, card, flags=index in told), lines)
             if self._sections:
                 await self._add_sections(line, index, card)
             size += line.end()
@@ -219,7 +220,7 @@ class _Fetching:
             parts.append(fetch_responses.modseq_part(selected.modseqs[index]))
         return parts
 
-    async def _add_sections(self, line: "_Line", index: int, card: Card) -> None:
+    async def _add_sections(self, line: FetchLine, index: int, card: Card) -> None:
         message = StoredMessage(self._session.desk, self._selection.key, self._selected.uids[index], card)
         for section in self._sections:
             try:
@@ -235,7 +236,7 @@ class _Fetching:
                 else:
                     await self._stream(line, index, section, piece)
 
-    async def _stream(self, line: "_Line", index: int, section: BodySection, piece: Range) -> None:
+    async def _stream(self, line: FetchLine, index: int, section: BodySection, piece: Range) -> None:
         session = self._session
         line.promise(fetch_responses.section_start(section, piece.end - piece.start))
         try:
@@ -257,39 +258,6 @@ class _Fetching:
             uid=self._selected.uids[index],
             error=repr(error),
         )
-
-
-class _Line:
-    """One FETCH in the making. Unless a part of it is streamed it goes behind the `lines` that wait to be written."""
-
-    def __init__(self, session: "ImapSession", number: int, parts: list[bytes], lines: list[bytes]) -> None:
-        self._session = session
-        self._number = number
-        self._parts = parts
-        self._lines = lines
-        self._begun = False
-
-    def add(self, part: bytes) -> None:
-        self._parts.append(part)
-
-    def promise(self, start: bytes) -> None:
-        """`start` announces octets, which the caller writes next."""
-        self._parts.append(start)
-        self._session.write(*self._lines, self._written())
-        self._lines.clear()
-        self._parts = []
-        self._begun = True
-
-    def end(self) -> int:
-        """The octets that wait to be written because of it."""
-        line = self._written() + fetch_responses.FETCH_END
-        self._lines.append(line)
-        return len(line)
-
-    def _written(self) -> bytes:
-        if self._begun:
-            return b"".join([b" " + part for part in self._parts])
-        return fetch_responses.fetch_start(self._number, self._parts)
 
 
 def _fields_of(items: Sequence[FetchItem]) -> frozenset[str]:

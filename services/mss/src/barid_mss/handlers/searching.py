@@ -22,11 +22,10 @@ from barid_protocols.imap.search import (
     Not,
     OnDate,
     Or,
-    Predicate,
-    compile_key,
     needs,
     uses_modseq,
 )
+from barid_protocols.imap.search_predicates import Predicate, compile_key
 from barid_protocols.imap.selected_search import SnapshotRow, candidates, rows, search_snapshot
 from barid_protocols.mime.dates import parse_date
 from barid_protocols.mime.decode import MAX_TEXT, text_of, text_parts

@@ -234,6 +234,10 @@ class MailboxView:
         while True:
             reply = await self._ask(rows[-1][0] if rows else 0, since)
             last = reply.info
+            if since < reply.forgotten:
+                # We were away for so long that nobody can tell what was expunged meanwhile.
+                await self._load()
+                return True
             if first is None:
                 first = last
                 expunged = uid_column(reply.expunged)

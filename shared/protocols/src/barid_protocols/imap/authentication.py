@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from barid_protocols.imap import responses
+from barid_protocols.imap.commands.authenticate import Authenticate, AuthenticateStarted
 from barid_protocols.imap.errors import SyntaxProblem, UserError
 from barid_protocols.sasl import (
     Challenge,
-    Credentials,
     SaslCancelled,
     SaslError,
+    ServerMechanism,
     decode_response,
     encode_base64,
     server_mechanism,
@@ -16,33 +17,46 @@ from barid_protocols.sasl import (
 
 
 class SaslExchange:
-    """Each step gives the line to send (``+ …``) or the credentials; SyntaxProblem and UserError end the exchange."""
+    """The exchange of one command, started by :meth:`advance` without a line."""
 
-    def __init__(self, mechanism: str, offered: tuple[str, ...]) -> None:
-        if mechanism not in offered:
-            raise UserError("Mechanism is not offered")
-        try:
-            self._mechanism = server_mechanism(mechanism)
-        except KeyError:
-            raise UserError("Mechanism is not offered") from None
+    __slots__ = ("_mechanism", "_offered", "command")
 
-    def start(self, initial: bytes | None) -> bytes | Credentials:
-        return self._step(initial)
+    def __init__(self, command: AuthenticateStarted, offered: tuple[str, ...]) -> None:
+        self.command = command
+        self._offered = offered
+        self._mechanism: ServerMechanism | None = None
 
-    def answer(self, line: bytes) -> bytes | Credentials:
-        try:
-            response = decode_response(line)
-        except SaslCancelled:
-            raise SyntaxProblem("Authentication cancelled") from None  # RFC 3501 §6.2.2: BAD
-        except SaslError:
-            raise SyntaxProblem("Invalid base64") from None
-        return self._step(response)
-
-    def _step(self, response: bytes | None) -> bytes | Credentials:
+    def advance(self, line: bytes | None) -> bytes | Authenticate:
+        """The line to send (``+ …``), or the command with its credentials. SyntaxProblem and UserError end it."""
+        if self._mechanism is None:
+            self._mechanism = self._start()
+            response = self.command.initial
+        else:
+            assert line is not None
+            response = _response(line)
         try:
             outcome = self._mechanism.step(response)
         except SaslError as error:
             raise SyntaxProblem("Authentication exchange failed") from error
         if isinstance(outcome, Challenge):
             return responses.challenge(encode_base64(outcome.data))
-        return outcome
+        command = self.command
+        return Authenticate(command.tag, command.name, command.mechanism, outcome)
+
+    def _start(self) -> ServerMechanism:
+        name = self.command.mechanism
+        if name not in self._offered:
+            raise UserError("Mechanism is not offered")
+        try:
+            return server_mechanism(name)
+        except KeyError:
+            raise UserError("Mechanism is not offered") from None
+
+
+def _response(line: bytes) -> bytes:
+    try:
+        return decode_response(line)
+    except SaslCancelled:
+        raise SyntaxProblem("Authentication cancelled") from None  # RFC 3501 §6.2.2: BAD
+    except SaslError:
+        raise SyntaxProblem("Invalid base64") from None

@@ -17,15 +17,15 @@ Rules:
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from enum import Enum, auto
 from typing import Literal
 
 from barid_protocols.imap import capabilities, responses
+from barid_protocols.imap.append_stream import AppendStream
 from barid_protocols.imap.authentication import SaslExchange
 from barid_protocols.imap.commands.append import AppendAborted, AppendChunk, AppendEnd
-from barid_protocols.imap.commands.authenticate import Authenticate, AuthenticateStarted
+from barid_protocols.imap.commands.authenticate import AuthenticateStarted
 from barid_protocols.imap.commands.base import Command
 from barid_protocols.imap.commands.capability import Capability
 from barid_protocols.imap.commands.enable import Enable
@@ -36,7 +36,6 @@ from barid_protocols.imap.gate import ServerProfile, completion_of
 from barid_protocols.imap.intake import MAX_COMMAND, Ask, HangUp, Intake, MessageAsked, Rejected
 from barid_protocols.imap.responses import Completion, Status
 from barid_protocols.imap.states import State, after
-from barid_protocols.sasl import Credentials
 from barid_protocols.sasl.encoding import MAX_RESPONSE
 
 MAX_BAD_COMMANDS = 20
@@ -63,7 +62,6 @@ class _Step(Enum):
 
 _AGAIN: Literal[_Step.AGAIN] = _Step.AGAIN
 _Outcome = Event | Literal[_Step.AGAIN] | None
-_SaslStep = Callable[[], bytes | Credentials]
 
 
 class ServerConnection:
@@ -86,8 +84,7 @@ class ServerConnection:
         self._current: Command | None = None
         self._forced: Completion | None = None
         self._sasl: SaslExchange | None = None
-        self._missing = 0
-        self._synchronising = False
+        self._append: AppendStream | None = None
         self._bad_commands = 0
         self._eof = False
 
@@ -181,10 +178,10 @@ class ServerConnection:
 
     def accept_append(self) -> bytes:
         """Let the message of the :class:`AppendStarted` come."""
-        if self._mode is not _Mode.APPEND_ASKED:
+        if self._mode is not _Mode.APPEND_ASKED or self._append is None:
             raise LocalProtocolError("no APPEND waits for a decision")
         self._mode = _Mode.APPEND_DATA
-        if self._synchronising:
+        if self._append.synchronising:
             self._out.append(responses.continuation("Ready for the message"))
         return self.data_to_send()
 
@@ -248,14 +245,16 @@ class ServerConnection:
             self._mode = _Mode.TLS
 
     def _refuse_append(self, command: Command, completion: Completion) -> None:
+        append = self._append
+        assert append is not None
         if completion.status is Status.OK:
             raise LocalProtocolError("the message of this APPEND has not arrived")
-        if self._mode is _Mode.APPEND_ASKED and self._synchronising:
+        if self._mode is _Mode.APPEND_ASKED and append.synchronising:
             self._finish(command, completion)
             return
-        self._current = None
+        append.refuse(completion)
+        self._current = self._append = None
         self._mode = _Mode.COMMAND
-        self._intake.refuse_message(Rejected(command.tag, completion), self._missing)
 
     # Commands
 
@@ -265,11 +264,10 @@ class ServerConnection:
                 return None
             case Command() as command:
                 return self._dispatch(command)
-            case MessageAsked(command, synchronising):
+            case MessageAsked(command) as asked:
                 self._current = command
                 self._mode = _Mode.APPEND_ASKED
-                self._missing = command.size
-                self._synchronising = synchronising
+                self._append = AppendStream(asked, self._buffer, self._intake)
                 return command
             case Rejected(tag, completion):
                 self._reject(tag, completion)
@@ -291,7 +289,8 @@ class ServerConnection:
                 self._complete(responses.ok("Done"))
                 return _AGAIN
             case AuthenticateStarted():
-                return self._sasl_outcome(lambda: self._start_sasl(command))
+                self._sasl = SaslExchange(command, self.profile.mechanisms)
+                return self._advance_sasl()
             case Idle():
                 self._mode = _Mode.IDLE
                 self._out.append(responses.continuation("idling"))
@@ -299,39 +298,21 @@ class ServerConnection:
                 self._mode = _Mode.BUSY
         return command
 
-    # The message of an APPEND
+    # Conversations inside of a command
 
     def _next_append(self) -> _Outcome:
-        if self._missing:
-            data = self._buffer.take(self._missing)
-            if not data:
-                return None
-            self._missing -= len(data)
-            if b"\0" in data:  # RFC 3501 §9 CHAR8; BINARY (RFC 3516) has a literal of its own
-                self._intake.refuse_message(self._broken_append("NUL is not allowed in a message"), self._missing)
-                return AppendAborted()
-            return AppendChunk(data)
-        line = self._buffer.line()
-        if line is None and len(self._buffer) <= len(b"\r\n"):
-            return None
-        if line == b"":
-            self._mode = _Mode.BUSY
-            return AppendEnd()
-        refusal = self._broken_append("Unexpected text after the message")
-        if line is None:
-            self._intake.refuse_message(refusal, 0)
-        else:
-            self._intake.refuse_line(refusal, line)
-        return AppendAborted()
-
-    def _broken_append(self, text: str) -> Rejected:
-        assert self._current is not None
-        tag = self._current.tag
-        self._current = None
-        self._mode = _Mode.COMMAND
-        return Rejected(tag, responses.bad(text))
-
-    # Conversations inside of a command
+        assert self._append is not None
+        event = self._append.next()
+        match event:
+            case AppendEnd():
+                self._mode = _Mode.BUSY
+                self._append = None
+            case AppendAborted():
+                self._mode = _Mode.COMMAND
+                self._current = self._append = None
+            case _:
+                pass
+        return event
 
     def _next_idle(self) -> _Outcome:
         line = self._short_line()
@@ -346,13 +327,7 @@ class ServerConnection:
         line = self._short_line()
         if line is None:
             return _AGAIN if self.closing else None
-        sasl = self._sasl
-        assert sasl is not None
-        return self._sasl_outcome(lambda: sasl.answer(line))
-
-    def _start_sasl(self, command: AuthenticateStarted) -> bytes | Credentials:
-        self._sasl = SaslExchange(command.mechanism, self.profile.mechanisms)
-        return self._sasl.start(command.initial)
+        return self._advance_sasl(line)
 
     def _short_line(self) -> bytes | None:
         line = self._buffer.line()
@@ -361,25 +336,22 @@ class ServerConnection:
             return None
         return line
 
-    def _sasl_outcome(self, step: _SaslStep) -> _Outcome:
-        command = self._current
-        assert isinstance(command, AuthenticateStarted)
+    def _advance_sasl(self, line: bytes | None = None) -> _Outcome:
+        assert self._sasl is not None
         try:
-            outcome = step()
+            outcome = self._sasl.advance(line)
         except ImapError as error:
+            self._reject(self._sasl.command.tag, completion_of(error))
             self._current = self._sasl = None
             self._mode = _Mode.COMMAND
-            self._reject(command.tag, completion_of(error))
             return _AGAIN
-        if not isinstance(outcome, Credentials):
+        if isinstance(outcome, bytes):
             self._out.append(outcome)
             self._mode = _Mode.SASL
             return _AGAIN
-        self._sasl = None
-        authenticate = Authenticate(command.tag, command.name, command.mechanism, outcome)
-        self._current = authenticate
+        self._current, self._sasl = outcome, None
         self._mode = _Mode.BUSY
-        return authenticate
+        return outcome
 
     # Trouble
 

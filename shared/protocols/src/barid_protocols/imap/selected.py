@@ -10,7 +10,7 @@ only moves when a line is written. Invariants:
    ``NO [EXPUNGEISSUED]`` (RFC 5530); a STORE or COPY passes over it and ends the same way. Ask ``is_expunged``.
 3. ``highest_modseq`` never passes a change that the client was not told. An EXPUNGE held back holds it back
    (RFC 7162 §3.2.5: else a client that resynchronised from there would keep the message for ever).
-4. A change is applied once, by its MODSEQ: news that arrive both with the reply to a STORE and by the view are no news.
+4. A change is applied once (:mod:`.unannounced`).
 
 Price: 16 octets a message and session; 5 to 10 µs to take in and announce a new message, 3 µs a change of flags.
 """
@@ -29,6 +29,7 @@ from barid_protocols.imap.commands.store import Store
 from barid_protocols.imap.fetch_responses import fetch_line, flags_lines, flags_part, modseq_part, uid_part
 from barid_protocols.imap.flags import SEEN, FlagTable
 from barid_protocols.imap.sequence import SequenceSet
+from barid_protocols.imap.unannounced import Unannounced
 
 _FEW_RUNS = 8
 """Up to here entries are cut out of the arrays one run at a time; a cut moves all that follows."""
@@ -61,11 +62,7 @@ class SelectedMailbox:
         self._keywords: set[str] = set()
         for code in self._known_codes:
             self._keywords |= table.keywords(code)
-        self._applied_modseq = highest_modseq
-        self._expunge_floor = highest_modseq
-        self._added: dict[int, Row] = {}
-        self._changed: dict[int, Row] = {}
-        self._expunged: set[int] = set()
+        self._news = Unannounced(highest_modseq)
 
     def __len__(self) -> int:
         """Messages that the client counts."""
@@ -90,7 +87,7 @@ class SelectedMailbox:
     @property
     def has_news(self) -> bool:
         """Whether ``poll(True)`` would say anything."""
-        return bool(self._added or self._changed or self._expunged)
+        return bool(self._news)
 
     def index_of(self, uid: int) -> int | None:
         index = bisect_left(self.uids, uid)
@@ -98,7 +95,7 @@ class SelectedMailbox:
 
     def is_expunged(self, uid: int) -> bool:
         """Whether the message is gone, though the client still counts it."""
-        return uid in self._expunged
+        return uid in self._news.expunged
 
     def slices(self, messages: SequenceSet, *, uid: bool) -> list[tuple[int, int]]:
         """The messages that a command names; SyntaxProblem for a number that the client does not count."""
@@ -141,65 +138,26 @@ class SelectedMailbox:
 
     def apply(self, changes: Changes) -> None:
         """Take in what the view learned. Nothing is announced by this."""
-        if changes.expunged and not self._expunged:
-            self._expunge_floor = self._applied_modseq
-        last = self.uids[-1] if self.uids else 0
-        for row in changes.added:
-            if row[0] > last and row[0] not in self._added:
-                self._added[row[0]] = row
-            else:
-                self._note(row)
-        for row in changes.changed:
-            self._note(row)
-        for uid in changes.expunged:
-            if self._added.pop(uid, None) is None and self.index_of(uid) is not None:
-                self._expunged.add(uid)
-                self._changed.pop(uid, None)
-        self._applied_modseq = max(self._applied_modseq, changes.highest_modseq)
-
-    def _note(self, row: Row) -> None:
-        uid, _, modseq = row
-        waiting = self._added.get(uid)
-        if waiting is not None:
-            if modseq > waiting[2]:
-                self._added[uid] = row
-            return
-        index = self.index_of(uid)
-        if index is None or uid in self._expunged or modseq <= self.modseqs[index]:
-            return
-        waiting = self._changed.get(uid)
-        if waiting is None or modseq > waiting[2]:
-            self._changed[uid] = row
+        self._news.apply(changes, self.uids, self.modseqs)
 
     def resync(self, columns: Columns, highest_modseq: int) -> None:
         """The view lost count of its events and was loaded anew: work out the changes from its whole state."""
-        present = set(columns.uids)
-        known = [*self.uids, *self._added]
-        last = known[-1] if known else 0
-        rows = list(zip(columns.uids, columns.codes, columns.modseqs, strict=True))
-        first_new = bisect_left(columns.uids, last + 1)
-        self.apply(
-            Changes(
-                highest_modseq,
-                added=rows[first_new:],
-                changed=rows[:first_new],
-                expunged=[uid for uid in known if uid not in present],
-            )
-        )
+        self.apply(self._news.difference(columns, highest_modseq, self.uids))
 
     # Telling
 
     def poll(self, allow_expunge: bool) -> list[bytes]:
         """Announce all that may be announced now: EXPUNGE, EXISTS, RECENT, FLAGS, FETCH, in this order."""
-        if not self.has_news:
+        news = self._news
+        if not news:
             self._settle_modseq()
             return []
         lines: list[bytes] = []
-        if allow_expunge and self._expunged:
+        if allow_expunge and news.expunged:
             lines.append(self._announce_expunged())
-        if self._added:
-            rows = list(self._added.values())
-            self._added.clear()
+        if news.added:
+            rows = list(news.added.values())
+            news.added.clear()
             self.uids.extend([row[0] for row in rows])
             self.codes.extend([row[1] for row in rows])
             self.modseqs.extend([row[2] for row in rows])
@@ -209,9 +167,9 @@ class SelectedMailbox:
         if recent != self._recent_told:
             self._recent_told = recent
             lines.append(responses.recent(recent))
-        if self._changed:
-            changed = [self._changed[uid] for uid in sorted(self._changed)]
-            self._changed.clear()
+        if news.changed:
+            changed = [news.changed[uid] for uid in sorted(news.changed)]
+            news.changed.clear()
             self._announce_keywords({row[1] for row in changed}, lines)
             indexes = [self._set(row) for row in changed]
             lines.append(self._lines_of(indexes, uid=True, modseq=self.condstore))
@@ -219,12 +177,11 @@ class SelectedMailbox:
         return lines
 
     def _settle_modseq(self) -> None:
-        told = self._expunge_floor if self._expunged else self._applied_modseq
-        self.highest_modseq = max(self.highest_modseq, told)
+        self.highest_modseq = max(self.highest_modseq, self._news.settled_modseq)
 
     def _announce_expunged(self) -> bytes:
-        indexes = [bisect_left(self.uids, uid) for uid in sorted(self._expunged)]
-        self._expunged.clear()
+        indexes = [bisect_left(self.uids, uid) for uid in sorted(self._news.expunged)]
+        self._news.expunged.clear()
         runs: list[list[int]] = []
         for index in indexes:
             if runs and runs[-1][1] == index:
@@ -282,17 +239,18 @@ class SelectedMailbox:
 
         Call before any FETCH with FLAGS, and send what it gives (a FLAGS line, or nothing) first.
         """
-        if not self._changed:
+        changed = self._news.changed
+        if not changed:
             return b""
         lines: list[bytes] = []
         starts = [start for start, _ in slices]
-        for uid, row in list(self._changed.items()):
+        for uid, row in list(changed.items()):
             index = bisect_left(self.uids, uid)
             position = bisect_left(starts, index + 1) - 1
             if position >= 0 and index < slices[position][1]:
                 self._announce_keywords({row[1]}, lines)
                 self._set(row)
-                del self._changed[uid]
+                del changed[uid]
         return b"".join(lines)
 
     def fetch_flags(self, slices: Slices, *, uid: bool, modseq: bool = False, changedsince: int | None = None) -> bytes:
@@ -345,9 +303,9 @@ class SelectedMailbox:
                 expected[before] = self.table.code(
                     *store.action.applied(self.table.mask(before), self.table.keywords(before), store.flags)
                 )
-            waiting = self._changed.get(uid)
+            waiting = self._news.changed.get(uid)
             if waiting is not None and waiting[2] <= modseq:
-                del self._changed[uid]
+                del self._news.changed[uid]
             if modseq >= self.modseqs[index]:
                 self._announce_keywords({code}, lines)
                 self.codes[index] = code

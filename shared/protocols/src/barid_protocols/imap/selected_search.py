@@ -22,17 +22,17 @@ from barid_protocols.imap.search import (
     Key,
     Not,
     Or,
-    compile_key,
     needs,
     uses_modseq,
 )
+from barid_protocols.imap.search_predicates import compile_key
 from barid_protocols.imap.selected import SelectedMailbox
 from barid_protocols.imap.sequence import SequenceSet
 
 
 @dataclass(slots=True)
 class SnapshotRow:
-    """A :class:`.search.SearchRow` without the message; the host derives one that loads what is missing here."""
+    """A :class:`.search_predicates.SearchRow` without the message; the host derives one that loads what is missing."""
 
     seq: int
     uid: int
