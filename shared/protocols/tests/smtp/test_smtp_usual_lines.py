@@ -7,8 +7,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from barid_protocols.smtp import BareLineEnds, Decision, Reply, ServerConnection, ServerOptions, lmtp, mx, submission
-from barid_protocols.smtp import connection as door
+from barid_protocols.smtp import (
+    BareLineEnds,
+    Decision,
+    Reply,
+    ServerConnection,
+    ServerOptions,
+    interpreter,
+    lmtp,
+    mx,
+    submission,
+)
 
 LONG = b"a" * 64
 LINES = [
@@ -72,5 +81,5 @@ def talk(options: ServerOptions, reads: list[bytes], refused: int) -> list[Any]:
 def test_both_ways_agree(options: ServerOptions, reads: list[bytes], refused: int) -> None:
     short = talk(options, reads, refused)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(door, "USUAL", {})
+        patch.setattr(interpreter, "USUAL", {})
         assert talk(options, reads, refused) == short

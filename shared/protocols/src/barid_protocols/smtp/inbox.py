@@ -52,14 +52,18 @@ class Inbox:
         self.position = self._scanned = end + 1
         return self.buffer[start : end + 1]
 
-    def has_run(self) -> bool:
-        """Whether ``buffer[position:]`` holds anything, now."""
-        if self.position == len(self.buffer):
-            self._merge()
-        return bool(self.buffer)
+    def exhausted(self) -> bool:
+        """Whether nothing waits; else ``buffer[position:]`` holds something, now. What has been used is let go of: a
+        connection at rest holds nothing."""
+        if self.position < len(self.buffer):
+            return False
+        self.buffer = bytes(self._later)
+        self.position = self._scanned = 0
+        self._later.clear()
+        return not self.buffer
 
     def _merge(self) -> None:
-        """All that waits into ``buffer``; lets go of what has been used, so that a connection at rest holds nothing."""
+        """All that waits into ``buffer``."""
         if self.position:
             self._scanned = max(0, self._scanned - self.position)
             self.buffer = self.buffer[self.position :]

@@ -65,10 +65,10 @@ class Command:
     extend: Callable[[Session, Decision, bytes], bool] | None = None
     max_line: int = MAX_COMMAND_LINE
     secret: bool = False  # its argument may hold a password
+    verb: bytes = field(init=False)
 
-    @property
-    def verb(self) -> bytes:
-        return self.step.value.encode("ascii")
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "verb", self.step.value.encode("ascii"))
 
 
 def single(answer: Answer, default: Reply) -> Reply:
