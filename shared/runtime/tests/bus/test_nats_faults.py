@@ -247,7 +247,7 @@ async def test_a_connection_that_the_server_ends_with_an_error_is_opened_again(
     await link.serve("echo", echo, queue="q")
     other = await connect(server.url)
     # What nats-py takes as final: -ERR and the end.
-    await link._client._process_err("'unknown protocol operation'")
+    await link._connection.client._process_err("'unknown protocol operation'")
     async with asyncio.timeout(10):
         while True:
             try:
