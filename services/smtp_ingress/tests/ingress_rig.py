@@ -11,20 +11,22 @@ from barid_contracts.directory import ALIAS_PUT, DOMAIN_PUT, Alias, Domain
 from barid_contracts.mail import Accepted
 from barid_contracts.store import OVER_QUOTA_LIST, OverQuota
 from barid_directory.adapters.argon2 import Argon2Hasher
-from barid_directory.adapters.sqlite import open_store
+from barid_directory.adapters.tables import open_store
 from barid_directory.handlers.bootstrap import bootstrap
 from barid_directory.handlers.service import DirectoryService
 from barid_runtime.bus.nats import connect
 from barid_runtime.bus.port import Bus, Stream
 from barid_runtime.bus.typed import answer, call
 from barid_runtime.clock import Clock, SystemClock
+from barid_runtime.database.door import Place
 from barid_runtime.ids import new_id
 from barid_runtime.journal.bodies import LocalBodies
 from barid_runtime.journal.device import Device
 from barid_runtime.journal.packs import PackJournal
 from barid_runtime.journal.publisher import Publisher
+from barid_runtime.tls import listeners_context
 from barid_smtp_ingress.adapters.known_file import KnownFile
-from barid_smtp_ingress.adapters.listeners import listeners, tls_context
+from barid_smtp_ingress.adapters.listeners import listeners
 from barid_smtp_ingress.adapters.patient_bus import PatientBus
 from barid_smtp_ingress.handlers.service import IngressService
 from barid_smtp_ingress.settings import Settings
@@ -103,7 +105,7 @@ class Rig:
     async def start_directory(self) -> None:
         self.directory = DirectoryService(
             open_bus=lambda: connect(self.nats_url, name="directory"),
-            open_store=lambda: open_store(self.data / "directory.db"),
+            open_store=lambda: open_store(Place(self.data / "directory.db")),
             hasher=Argon2Hasher(threads=2, time_cost=1, memory_kib=8),
             clock=SystemClock(),
             new_id=new_id,
@@ -143,7 +145,7 @@ class Rig:
             publisher=self.publisher,
             known=KnownFile(self.settings.known_file),
             open_listener=listeners(
-                "127.0.0.1", lambda: tls_context(None, None, self.data / "tls", ["mx.here.test"], clock.now())
+                "127.0.0.1", lambda: listeners_context(None, None, self.data / "tls", ["mx.here.test"], clock.now())
             ),
             clock=clock,
         )

@@ -9,12 +9,13 @@ import sys
 from pathlib import Path
 
 from barid_directory.adapters.argon2 import Argon2Hasher
-from barid_directory.adapters.sqlite import open_store
+from barid_directory.adapters.tables import open_store
 from barid_directory.handlers.bootstrap import bootstrap
 from barid_directory.handlers.service import DirectoryService
 from barid_runtime.bus.embedded import EmbeddedNats
 from barid_runtime.bus.nats import connect
 from barid_runtime.clock import SystemClock
+from barid_runtime.database.door import Place
 from barid_runtime.ids import new_id
 
 from .ingress_rig import LOGINS, Client, Published
@@ -41,7 +42,7 @@ async def test_its_rights_on_the_bus_are_enough_and_sigterm_is_a_drain(tmp_path:
     operator = await connect(nats.url, user="barid", password="secret-3")
     directory = DirectoryService(
         open_bus=lambda: connect(nats.url, user="directory", password="secret-2"),
-        open_store=lambda: open_store(tmp_path / "directory.db"),
+        open_store=lambda: open_store(Place(tmp_path / "directory.db")),
         hasher=Argon2Hasher(threads=1, time_cost=1, memory_kib=8),
         clock=SystemClock(),
         new_id=new_id,

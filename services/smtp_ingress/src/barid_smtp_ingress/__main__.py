@@ -7,9 +7,10 @@ from barid_runtime.journal.packs import PackJournal
 from barid_runtime.journal.publisher import Publisher
 from barid_runtime.run import serve
 from barid_runtime.service import Service
+from barid_runtime.tls import listeners_context
 
 from .adapters.known_file import KnownFile
-from .adapters.listeners import listeners, tls_context
+from .adapters.listeners import listeners
 from .adapters.patient_bus import PatientBus
 from .handlers.service import IngressService
 from .settings import Settings
@@ -33,7 +34,9 @@ def build(settings: Settings) -> Service:
         known=KnownFile(settings.known_file),
         open_listener=listeners(
             settings.host,
-            lambda: tls_context(settings.tls_certificate, settings.tls_key, settings.data / "tls", names, clock.now()),
+            lambda: listeners_context(
+                settings.tls_certificate, settings.tls_key, settings.data / "tls", names, clock.now()
+            ),
         ),
         clock=clock,
     )

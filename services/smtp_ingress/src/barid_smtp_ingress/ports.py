@@ -78,7 +78,7 @@ class Listener(Protocol):
     @property
     def connections(self) -> Iterable[Connection]: ...
 
-    async def close(self) -> None:
+    def close(self) -> None:
         """Take no new connections; those that are open stay."""
 
 

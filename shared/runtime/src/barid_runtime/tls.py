@@ -7,7 +7,7 @@ clients that offer `http/1.1`), and take no session tickets from before a reload
 import ipaddress
 import os
 import ssl
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -84,6 +84,15 @@ def _alternative(name: str) -> "x509.GeneralName":  # type: ignore[name-defined]
         return x509.IPAddress(ipaddress.ip_address(name))
     except ValueError:
         return x509.DNSName(name.encode("idna").decode() if not name.isascii() else name)
+
+
+def listeners_context(
+    certificate: Path | None, key: Path | None, folder: Path, names: Iterable[str], now: float
+) -> ssl.SSLContext:
+    """With the operator's certificate, or a self-signed one in `folder`. Raises TlsError."""
+    if certificate is None or key is None:
+        certificate, key = ensure_self_signed(folder, list(dict.fromkeys(names)), now)
+    return server_context(certificate, key)
 
 
 def server_context(certificate: Path, key: Path) -> ssl.SSLContext:

@@ -170,7 +170,7 @@ class IngressService:
             return
         self._drained = True
         for listener in self._listeners.values():
-            await listener.close()
+            listener.close()
         loop = asyncio.get_running_loop()
         # Leaves time within the process's limit for the journal and the publisher.
         patience = max(self._settings.drain_seconds - PUBLISH_GRACE - LAST_WORDS - 1.0, 0.5)
