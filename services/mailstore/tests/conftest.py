@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from barid_contracts import directory
+from barid_contracts import directory, settle
+from barid_mailstore.handlers.reconciler import Reconciler
 from barid_mailstore.handlers.service import Mailstore
 from barid_mailstore.settings import Settings
 from barid_runtime.bus.port import Bus
@@ -14,6 +15,7 @@ from barid_runtime.bus.typed import answer
 from barid_testing.fixtures import ManualClock
 
 from .desk import Desk, People, a_clock, new_mailstore
+from .journals import Relay
 
 
 @pytest.fixture
@@ -58,3 +60,28 @@ async def mailstore(settings: Settings, people: People, clock: ManualClock) -> A
 @pytest.fixture
 def desk(bus: Bus, mailstore: Mailstore) -> Desk:
     return Desk(bus)
+
+
+@pytest_asyncio.fixture
+async def relay(bus: Bus) -> AsyncIterator[Relay]:
+    relay = Relay()
+    serving = [
+        await answer(bus, settle.RELAY_MISSING, relay.missing, queue="relay"),
+        await answer(bus, settle.RELAY_REFERENCES, relay.references, queue="relay"),
+    ]
+    yield relay
+    for each in serving:
+        await each.drain()
+
+
+@pytest.fixture
+def root(settings: Settings) -> Path:
+    return settings.data / "journal"
+
+
+@pytest.fixture
+def reconciler(mailstore: Mailstore) -> Reconciler:
+    assert mailstore.reconciler is not None
+    mailstore.reconciler.suspicious_grace = 0.0
+    mailstore.reconciler.collect_every = 1
+    return mailstore.reconciler

@@ -167,16 +167,46 @@ class Desk:
                 await asyncio.sleep(0.005)
 
 
+async def rows_of(mailstore: Mailstore, table: str) -> int:
+    """What is in the database, for what nobody can be asked."""
+    assert mailstore.doors is not None
+    bodies: Any = mailstore.doors.store.bodies
+    (count,) = await bodies._index.read(lambda cursor: cursor.one(f"SELECT count(*) FROM {table}"))
+    return int(count)
+
+
+async def swept(mailstore: Mailstore) -> None:
+    assert mailstore.doors is not None
+    while await mailstore.doors.store.bodies.sweep():
+        pass
+
+
+async def forget(mailstore: Mailstore, clock: ManualClock) -> None:
+    """One round of forgetting; it pauses between its slices."""
+    assert mailstore.retention is not None
+    task = asyncio.ensure_future(mailstore.retention.round())
+    while not task.done():
+        await asyncio.sleep(0.002)
+        await clock.advance(0.05)
+    await task
+
+
 class People:
     """A directory with the quotas that a test gives it."""
 
     def __init__(self) -> None:
         self.quotas: dict[str, int] = {}
         self.asked: list[str] = []
+        self.gone: set[str] = set()
+        self.away = False
 
     async def get(self, request: directory.AccountLookup) -> directory.Account:
         assert request.id is not None
         self.asked.append(request.id)
+        if self.away:
+            raise OperationFailed("unavailable")
+        if request.id in self.gone:
+            raise OperationFailed("not_found")
         return directory.Account(id=request.id, address=f"{request.id}@here.test", quota=self.quotas.get(request.id, 0))
 
     async def resolve(self, request: directory.ResolveRequest) -> directory.ResolveReply:

@@ -128,8 +128,8 @@ class Retention:
         while leaving := await accounts.gone_before(before):
             removed = 0
             for account in leaving:
-                if await self._still_gone(account):
-                    removed += await self._teller.tell(await accounts.remove(account))
+                if await self._still_gone(account) and await self._teller.tell(await accounts.remove(account)):
+                    removed += 1
                     self._meters.accounts.inc()
                     log.warning("mail of a gone account deleted", account=account)
                 await self._clock.sleep(PAUSE)
