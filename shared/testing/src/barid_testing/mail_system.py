@@ -1,46 +1,34 @@
-"""A whole Barid for tests: started by its command, on ports and data of its own, and spoken to as any client would.
+"""A whole Barid for tests, spoken to as any client would.
 
 Mail for domains that aren't its own is captured, never sent. `expect` waits on the server's side, so there is no
 sleeping in tests and no polling.
 """
 
-import contextlib
-import json
-import os
+import asyncio
 import secrets
-import shutil
-import signal
 import smtplib
-import subprocess
-import sys
-import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from email import message_from_bytes
 from email.message import EmailMessage
-from email.policy import SMTP, default
+from email.policy import SMTP, compat32
 from email.utils import localtime, make_msgid
-from functools import cached_property
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from .api import Api, ApiError, segment
+from .message import Message
+from .running import DidNotStart, Endpoint, RunningSystem
+
+__all__ = ["DOMAIN", "Account", "ApiError", "DidNotStart", "Endpoint", "MailSystem", "Message", "NoSuchMail"]
 
 DOMAIN = "example.test"
 """Ours, unless a test asks for another. `.test` is nobody's on the Internet (RFC 6761 §6.2)."""
 
-START_SECONDS = 60.0
-"""Usually one; a machine that runs other tests beside takes longer."""
-
-STOP_SECONDS = 30.0
-POLL_SECONDS = 0.01
-LOG_TAIL = 4_000
 CLIENT_TIMEOUT = 30.0
 
-
-class Endpoint(NamedTuple):
-    host: str
-    port: int
+MOST_TOLD = 10
+"""Mails told of when `expect` waited in vain."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,178 +43,33 @@ class Account:
         return self.address
 
 
-@dataclass(frozen=True)
-class Message:
-    """A mail that arrived. where: `mailbox` (then `mailbox` and `uid` say where in it) or `captured`.
-
-    raw: its bytes as a client would fetch them. content: the same, parsed.
-    """
-
-    mail_id: str
-    where: str
-    address: str
-    subject: str
-    message_id: str
-    size: int
-    mailbox: str | None
-    uid: int | None
-    raw: bytes = field(repr=False)
-
-    @cached_property
-    def content(self) -> EmailMessage:
-        parsed = message_from_bytes(self.raw, policy=default)
-        assert isinstance(parsed, EmailMessage)
-        return parsed
-
-    @property
-    def text(self) -> str:
-        """The plain body, or the HTML one."""
-        body = self.content.get_body(("plain", "html"))
-        return str(body.get_content()) if body is not None else ""
-
-
-class DidNotStart(Exception):
-    """Its text is the end of the log."""
-
-
 class NoSuchMail(AssertionError):
     """`expect` waited in vain."""
 
 
-class MailSystem:
-    """A running system. Endpoints as attributes: `smtp`, `submission`, `imap`, … with `host` and `port`.
-
-    options: further options of `barid up`. Log-ins are allowed without TLS, as everything is on loopback.
-    """
-
-    smtp: Endpoint
-    submission: Endpoint
-    submissions: Endpoint
-    lmtp: Endpoint
-    imap: Endpoint
-    imaps: Endpoint
-    pop3: Endpoint
-    pop3s: Endpoint
-    admin: Endpoint
+class MailSystem(RunningSystem):
+    """A running system with what tests do to it. Endpoints are attributes: `smtp`, `submission`, `imap`, … with `host`
+    and `port`. options: further ones of `barid up`."""
 
     def __init__(self, folder: Path, options: Sequence[str] = (), *, processes: int = 1) -> None:
-        self.folder = folder
-        self.data = folder / "data"
-        self.log_file = folder / "log"
-        self._options = [*options]
-        self._processes = processes
-        self._process: subprocess.Popen[bytes] | None = None
+        super().__init__(folder, options, processes=processes)
         self._domains: set[str] = set()
-        self._status: dict[str, Any] = {}
 
-    # --- life
-
-    def start(self) -> "MailSystem":
-        """Returns when everything answers. Raises DidNotStart."""
-        self.folder.mkdir(parents=True, exist_ok=True)
-        ready = self.folder / "ready.json"
-        ready.unlink(missing_ok=True)
-        command = [
-            *(_command(), "up", "--data", str(self.data), "--ready-file", str(ready), "--ephemeral"),
-            *("--allow-plaintext", "--processes", str(self._processes), "--log-format", "json"),
-            *self._options,
-        ]
-        with self.log_file.open("ab") as log:
-            self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
-        until = time.monotonic() + START_SECONDS
-        while not ready.exists():
-            if self._process.poll() is not None or time.monotonic() > until:
-                self.kill_all()
-                raise DidNotStart(f"{' '.join(command)}\n{self.log()}")
-            time.sleep(POLL_SECONDS)
-        self._read_status()
-        return self
-
-    def stop(self) -> None:
-        """As Ctrl-C would; what does not end in time is killed, and that is an error."""
-        process, self._process = self._process, None
-        if process is None:
-            return
-        process.send_signal(signal.SIGTERM)
-        try:
-            process.wait(STOP_SECONDS)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-            raise AssertionError(f"barid did not end in {STOP_SECONDS:.0f} s\n{self.log()}") from None
-
-    def restart(self) -> None:
-        """Stopped and started on the same data. The ports are others."""
-        self.stop()
-        self.start()
-
-    def kill(self, name: str) -> int:
-        """SIGKILL to the process of a service, or to `nats-server` or `barid`; its pid. Others start it again."""
-        pid = self.pids()[name]
-        os.kill(pid, signal.SIGKILL)
-        if self._process is not None and pid == self._process.pid:
-            self._process.wait()
-            self._process = None
-        return pid
-
-    def kill_all(self) -> None:
-        """SIGKILL to all its processes at one instant: none of them sees another one go."""
-        pids = set(self.pids().values())
-        for pid in pids:
-            _signal(pid, signal.SIGSTOP)
-        for pid in pids:
-            _signal(pid, signal.SIGKILL)
-        process, self._process = self._process, None
-        if process is not None:
-            process.kill()
-            process.wait()
-
-    def pids(self) -> dict[str, int]:
-        """By name; restarts change them. Several services may share a process."""
-        with contextlib.suppress(OSError, ValueError):
-            self._read_status()
-        return dict(self._status.get("pids", {}))
-
-    def wait_restarted(self, name: str, pid: int, within: float = 30.0) -> int:
-        """Until the process that was `pid` has a successor; its pid."""
-        until = time.monotonic() + within
-        while (found := self.pids().get(name)) in (None, pid):
-            if time.monotonic() > until:
-                raise AssertionError(f"{name} was not started again in {within:.0f} s\n{self.log()}")
-            time.sleep(POLL_SECONDS)
-        assert found is not None
+    @property
+    def environment(self) -> dict[str, str]:
+        """Where everything is, as variables for a program under test: `SMTP_HOST`, `SMTP_PORT`, and the same for each
+        listener; `BARID_API` (a URL) and `BARID_API_KEY`."""
+        found = {"BARID_API": f"http://{self.admin.host}:{self.admin.port}", "BARID_API_KEY": self.api_key}
+        for name in RunningSystem.__annotations__:
+            endpoint = getattr(self, name, None)
+            if isinstance(endpoint, Endpoint) and name != "admin":
+                found |= {f"{name.upper()}_HOST": endpoint.host, f"{name.upper()}_PORT": str(endpoint.port)}
         return found
-
-    def log(self, most: int = LOG_TAIL) -> str:
-        """The end of the log."""
-        try:
-            return self.log_file.read_text(errors="replace")[-most:]
-        except OSError:
-            return ""
-
-    def _read_status(self) -> None:
-        self._status = json.loads((self.folder / "ready.json").read_text())
-        for name, value in self._status.items():
-            if name in MailSystem.__annotations__:
-                host, _, port = value.rpartition(":")
-                setattr(self, name, Endpoint(host, int(port)))
-
-    def __enter__(self) -> "MailSystem":
-        return self.start()
-
-    def __exit__(self, *_: object) -> None:
-        self.stop()
-
-    # --- what tests do
 
     @property
     def api(self) -> Api:
         """The admin API, for what has no method here."""
         return Api(*self.admin, key=self._status["api_key"])
-
-    @property
-    def api_key(self) -> str:
-        return str(self._status["api_key"])
 
     def domain(self, name: str) -> str:
         """Make it one of ours."""
@@ -278,7 +121,7 @@ class MailSystem:
             refused = client.sendmail(author, recipients, raw)
         if refused:
             raise smtplib.SMTPRecipientsRefused(refused)
-        return str(message_from_bytes(raw, policy=default)["Message-ID"] or "")
+        return str(message_from_bytes(raw, policy=compat32)["Message-ID"] or "").strip()
 
     def expect(
         self,
@@ -310,8 +153,15 @@ class MailSystem:
         except ApiError as error:
             if error.status not in (404, 408):
                 raise
-            raise NoSuchMail(f"{error.problem.get('detail', error)}; {self._what_came(address)}") from None
+            asked = {"subject": subject, "sender": sender, "message_id": message_id, "after": after}
+            about = ", ".join(f"{name} {value!r}" for name, value in asked.items() if value is not None)
+            said = error.problem.get("detail", str(error)) + (f": {about}" if about else "")
+            raise NoSuchMail(f"{said}\n{self._what_came(address)}") from None
         return self._message(found)
+
+    async def aexpect(self, to: Account | str, subject: str | None = None, **more: Any) -> Message:
+        """`expect` for tests that run on an event loop, which goes on meanwhile. more: as there."""
+        return await asyncio.to_thread(self.expect, to, subject, **more)
 
     def expect_none(self, to: Account | str, subject: str | None = None, *, within: float = 1.0) -> None:
         """No such mail is there, nor comes within the time. Say a short time: it is always waited out."""
@@ -355,27 +205,25 @@ class MailSystem:
         )
 
     def _what_came(self, address: str) -> str:
-        try:
-            items = self.api.get(f"/v1/accounts/{segment(address)}/messages", limit=10)["items"]
-        except (ApiError, OSError):
-            items = self.api.get("/v1/captured", address=address)["items"]
-        subjects = [item["subject"] for item in items]
-        return f"what came: {subjects}" if subjects else "nothing came"
+        """What there is for the address instead, newest first; else what was captured for others."""
+        found: list[dict[str, Any]] = []
+        for target in self.api.get(f"/v1/explain/{segment(address)}")["targets"]:
+            if target["kind"] == "account":
+                found += self.api.get(f"/v1/accounts/{segment(target['address'])}/messages", limit=MOST_TOLD)["items"]
+            else:
+                found += self.api.get("/v1/captured", address=target["address"], limit=MOST_TOLD)["items"]
+        if found:
+            return "\n".join([f"what came to {address}:", *map(_in_a_line, found[:MOST_TOLD])])
+        others = self.api.get("/v1/captured", limit=MOST_TOLD)["items"]
+        if others:
+            return "\n".join([f"nothing came to {address}; captured for others:", *map(_in_a_line, others)])
+        return f"nothing came to {address}"
+
+
+def _in_a_line(item: dict[str, Any]) -> str:
+    where = f"in {item['mailbox']}" if item.get("mailbox") else f"to {item['address']}"
+    return f"  {item['subject']!r} {where}, {item.get('message_id') or 'without a Message-ID'} ({item['mail_id']})"
 
 
 def _address(who: Account | str) -> str:
     return who.address if isinstance(who, Account) else who
-
-
-def _command() -> str:
-    """The `barid` beside this Python, else from PATH."""
-    beside = Path(sys.executable).with_name("barid")
-    found = str(beside) if beside.exists() else shutil.which("barid")
-    if found is None:
-        raise DidNotStart("there is no `barid` command in this environment: pip install barid")
-    return found
-
-
-def _signal(pid: int, number: int) -> None:
-    with contextlib.suppress(ProcessLookupError):
-        os.kill(pid, number)

@@ -1,21 +1,10 @@
-"""The pytest plugin: fixtures on the real parts, and a whole mail system.
+"""The pytest plugin: a whole mail system.
 
-It is loaded in every pytest run of an environment that has this package, so importing it stays cheap: what a fixture
-needs is imported when a test asks for it.
+It is loaded in every pytest run of an environment that has this package, so importing it stays cheap, and it brings
+only fixtures that speak of mail: what a fixture needs is imported when a test asks for it. Barid's own tests have more
+(`barid_testing.fixtures`); their conftest.py loads them.
 """
 
-from .fixtures import bus, database, manual_clock, nats_url, place, postgres, postgres_server
 from .system_fixtures import mail_system, mail_systems, pytest_addoption
 
-__all__ = [
-    "bus",
-    "database",
-    "mail_system",
-    "mail_systems",
-    "manual_clock",
-    "nats_url",
-    "place",
-    "postgres",
-    "postgres_server",
-    "pytest_addoption",
-]
+__all__ = ["mail_system", "mail_systems", "pytest_addoption"]
