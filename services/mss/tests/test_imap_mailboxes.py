@@ -32,6 +32,43 @@ async def test_names_of_the_world(house: House) -> None:
     assert await client.ok('STATUS "two words" (MESSAGES)') == [b'* STATUS "two words" (MESSAGES 0)']
 
 
+async def test_a_name_that_holds_others_is_not_deleted_twice(house: House) -> None:
+    client = await house.imap()
+    await client.ok("CREATE a/b")
+    await client.ok("DELETE a")
+    assert (await client.no("DELETE a")).startswith(b"NO [HASCHILDREN]")
+    await client.ok("CREATE a")
+    await client.ok("SELECT a")
+
+
+async def test_who_deletes_what_it_has_selected_goes_on_without(house: House) -> None:
+    client, other = await house.imap(), await house.imap()
+    await client.ok("CREATE old")
+    await client.ok("SELECT old")
+    await other.ok("EXAMINE old")
+    assert await client.ok("DELETE old") == [b"* OK [CLOSED] Previous mailbox closed"]
+    assert await other.line() == b"* BYE The selected mailbox was deleted"
+    lines, end = await client.ask("FETCH 1:* FLAGS")
+    assert (lines, end) == ([], b"BAD Select a mailbox first")
+    await client.ok("SELECT INBOX")
+    await client.ok("CREATE old/inner")
+    await client.ok("SELECT old")
+    await client.ok("DELETE old")
+    await client.ok("NOOP")
+    assert (await client.no("SELECT old")).startswith(b"NO [NONEXISTENT]")
+
+
+async def test_another_mailbox_is_selected_behind_a_boundary(house: House) -> None:
+    client = await house.imap(mailbox="INBOX")
+    lines = await client.ok("SELECT Sent")
+    assert lines[0] == b"* OK [CLOSED] Previous mailbox closed"
+    await client.ok("UNSELECT")
+    assert b"CLOSED" not in b"".join(await client.ok("EXAMINE Sent"))
+    lines, end = await client.ask("SELECT nowhere")
+    assert lines == [b"* OK [CLOSED] Previous mailbox closed"]
+    assert end.startswith(b"NO [NONEXISTENT]")
+
+
 async def test_subscriptions(house: House) -> None:
     client = await house.imap()
     assert b'* LSUB () "/" INBOX' in await client.ok('LSUB "" "*"')

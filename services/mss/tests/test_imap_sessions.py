@@ -1,5 +1,9 @@
 """IMAP as a person could type it, on the real parts."""
 
+import asyncio
+
+from barid_mss.policy import patience
+
 from .house import PASSWORD, House, letter
 
 
@@ -52,6 +56,20 @@ async def test_idle_hears_of_a_delivery(house: House) -> None:
     assert await client.line() == b"* 1 RECENT"
     lines, end = await client.done()
     assert (lines, end) == ([], b"OK Idled")
+
+
+async def test_a_long_silence_in_idle_is_broken_from_time_to_time(house: House) -> None:
+    idle, resting = await house.imap(mailbox="INBOX"), await house.imap(mailbox="INBOX")
+    await idle.idle()
+    assert house.server is not None
+    now = asyncio.get_running_loop().time()
+    for later in (patience.STILL_HERE - 1, patience.STILL_HERE + 1, patience.STILL_HERE + 2):
+        for connection in house.server._open():
+            connection.sweep(now + later)
+    await house.deliver("bob")
+    assert await idle.line() == b"* OK Still here"
+    assert await idle.line() == b"* 1 EXISTS"
+    assert await resting.ok("CAPABILITY")
 
 
 async def test_idle_without_a_mailbox_just_waits(house: House) -> None:

@@ -39,6 +39,7 @@ class Mailbox:
     uidnext: int = 1
     rows: dict[int, tuple[int, int]] = field(default_factory=dict)
     tombstones: dict[int, int] = field(default_factory=dict)
+    forgotten: int = 0
     events: list[MailboxChange] = field(default_factory=list)
     listeners: dict[str, Listener] = field(default_factory=dict)
     asked: list[str] = field(default_factory=list)
@@ -111,6 +112,7 @@ class Mailbox:
             flags=_u64([row[1] for row in part]),
             modseqs=_u64([row[2] for row in part]),
             expunged=_u32(expunged) if since and not request.after_uid else b"",
+            forgotten=self.forgotten,
             more=len(found) > len(part),
         )
 
@@ -194,6 +196,7 @@ async def _live(steps: list[tuple[str, int, int]]) -> None:
             case "lose":
                 del mailbox.events[:first]
             case "forget":
+                mailbox.forgotten = max(mailbox.tombstones.values(), default=mailbox.forgotten)
                 mailbox.tombstones.clear()
             case "turn":
                 for _ in range(first):

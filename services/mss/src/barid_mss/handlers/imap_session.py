@@ -8,7 +8,7 @@ Rules:
 
 import asyncio
 
-from barid_protocols.imap import codes
+from barid_protocols.imap import codes, responses
 from barid_protocols.imap.commands.append import AppendAborted, AppendChunk, AppendEnd, AppendStarted
 from barid_protocols.imap.commands.base import Command
 from barid_protocols.imap.commands.idle import Idle, IdleDone
@@ -52,6 +52,7 @@ class ImapSession(Driver):
         self._upload: Upload | None = None
         self._idling = False
         self._telling = False
+        self._told_at = 0.0
 
     # Driver
 
@@ -94,6 +95,14 @@ class ImapSession(Driver):
     def unclogged(self) -> None:
         self.has_news()
 
+    def sweep(self, now: float) -> None:
+        super().sweep(now)
+        silent = self._idling and now - self._told_at > patience.STILL_HERE
+        if silent and not self.wire.clogged and not self.core.closing:
+            self._told_at = now
+            self.write(responses.untagged_ok("Still here"))
+            self.wire.flush()
+
     # for handlers
 
     def write(self, *lines: bytes) -> None:
@@ -134,6 +143,7 @@ class ImapSession(Driver):
         if self._idling and self.selection is not None and not self.wire.clogged:
             lines = self.selection.selected.poll(True)
             if lines:
+                self._told_at = asyncio.get_running_loop().time()
                 self.write(*lines)
                 self.wire.flush()
 
@@ -143,6 +153,7 @@ class ImapSession(Driver):
         match event:
             case Idle():
                 self._idling = True
+                self._told_at = asyncio.get_running_loop().time()
                 self.wire.write(self.core.data_to_send())
                 self._tell()
             case IdleDone():

@@ -12,12 +12,14 @@ from barid_contracts.store import (
     MailboxRename,
     MailboxSubscribe,
 )
+from barid_protocols.imap import codes, responses
 from barid_protocols.imap.commands.create import Create
 from barid_protocols.imap.commands.delete import Delete
 from barid_protocols.imap.commands.rename import Rename
 from barid_protocols.imap.commands.subscribe import Subscribe
 from barid_protocols.imap.commands.unsubscribe import Unsubscribe
-from barid_protocols.imap.responses import Completion, ok
+from barid_protocols.imap.responses import Completion, no, ok
+from barid_runtime.bus.port import OperationFailed
 from barid_runtime.bus.typed import call
 
 if TYPE_CHECKING:
@@ -30,7 +32,20 @@ async def create(session: "ImapSession", command: Create) -> Completion:
 
 
 async def delete(session: "ImapSession", command: Delete) -> Completion:
-    await call(session.desk.bus, MAILBOX_DELETE, MailboxName(account=_account(session), name=command.mailbox))
+    """A session that deletes what it has selected has no mailbox selected any more; all others end by BYE."""
+    selection = session.selection
+    own = selection is not None and selection.view.name == command.mailbox
+    try:
+        await call(session.desk.bus, MAILBOX_DELETE, MailboxName(account=_account(session), name=command.mailbox))
+    except OperationFailed as failure:
+        if failure.code == "conflict":
+            return no(failure.text or "It has children", codes.HASCHILDREN)
+        raise
+    # One that had children is still there as a name, and its messages are not.
+    if own:
+        session.write(responses.closed())
+        session.deselect()
+        session.core.deselected()
     return ok("Deleted")
 
 

@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 from barid_contracts.store import EXPUNGE, ExpungeRequest
-from barid_protocols.imap import codes
+from barid_protocols.imap import codes, responses
 from barid_protocols.imap.commands.close import Close
 from barid_protocols.imap.commands.select import Select
 from barid_protocols.imap.commands.unselect import Unselect
@@ -20,7 +20,9 @@ if TYPE_CHECKING:
 
 async def select(session: "ImapSession", command: Select) -> Completion:
     # Whatever was selected is not any more, also if this fails (RFC 3501 §6.3.1).
-    session.deselect()
+    if session.selection is not None:
+        session.write(responses.closed())
+        session.deselect()
     assert session.account is not None
     lease = await session.desk.shelf.open(session.account, command.mailbox)
     if session.wire.gone:

@@ -10,6 +10,10 @@ dribbling."""
 IMAP_IDLE = 31 * 60.0
 """RFC 3501 §5.4 asks for 30 minutes at least. Clients in IDLE come back within 29 (RFC 2177 §3)."""
 
+STILL_HERE = 2 * 60.0
+"""Seconds of silence in IDLE after which we say something: home routers forget a connection after five minutes, and
+else neither side would know."""
+
 POP3_IDLE = 10 * 60.0
 """RFC 1939 §3 asks for 10 minutes at least."""
 

@@ -192,6 +192,11 @@ class ServerConnection:
         self.profile = replace(self.profile, tls_active=True)
         self._mode = _Mode.COMMAND
 
+    def deselected(self) -> None:
+        """The running command has taken the selected mailbox away: no mailbox is selected behind it."""
+        if self.state is State.SELECTED:
+            self.state = State.AUTHENTICATED
+
     def bye(self, text: str, code: bytes = b"") -> bytes:
         """Say good-bye at any time and close: shutdown, idle time-out, too many failed log-ins."""
         self._hang_up(text, text, code)

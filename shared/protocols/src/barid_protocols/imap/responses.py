@@ -181,6 +181,11 @@ def status_line(name: str, values: Mapping[bytes, int]) -> bytes:
 # The selected mailbox
 
 
+def closed() -> bytes:
+    """The boundary between what is said of the mailbox that was selected and of the next one (RFC 7162 §3.2.11)."""
+    return untagged_ok("Previous mailbox closed", codes.CLOSED)
+
+
 def flags_line(keywords: Iterable[str] = ()) -> bytes:
     return b"* FLAGS (%b)\r\n" % b" ".join(_flag_names(keywords))
 
