@@ -1,7 +1,6 @@
 """`barid send` and `barid read`: a first try of a running system, with the standard library's clients."""
 
 import imaplib
-import json
 import mimetypes
 import smtplib
 import ssl
@@ -23,6 +22,7 @@ from barid_protocols.mime.sections import PartNode, from_compact, single_part
 from barid_protocols.mime.words import decode_words
 
 from .folder import DataFolder, Json
+from .terminal import printable, printable_json, printable_line
 
 TIMEOUT = 30.0
 TEXT_MOST = 2_000
@@ -195,17 +195,17 @@ def _parameter(given: Parameters, name: str) -> str:
 
 
 def show(messages: Sequence[Json], as_json: bool) -> None:
-    """On standard output."""
+    """On standard output, which may be a terminal: what strangers wrote has no power over it."""
     if as_json:
-        sys.stdout.write(json.dumps(messages, indent=2, ensure_ascii=False) + "\n")
+        sys.stdout.write(printable_json(messages) + "\n")
         return
     if not messages:
         sys.stdout.write("no messages\n")
     for each in messages:
-        sys.stdout.write(f"From: {each['from']}\nTo: {each['to']}\nDate: {each['date']}\nSubject: {each['subject']}\n")
+        lines = [f"{name}: {printable_line(each[name.lower()])}" for name in ("From", "To", "Date", "Subject")]
         if each["attachments"]:
-            sys.stdout.write(f"Attached: {', '.join(each['attachments'])}\n")
-        sys.stdout.write(f"\n{each['text'].rstrip()}\n{'-' * 60}\n")
+            lines.append(f"Attached: {', '.join(map(printable_line, each['attachments']))}")
+        sys.stdout.write("\n".join([*lines, "", printable(each["text"]).rstrip(), "-" * 60, ""]))
 
 
 def _quoted(mailbox: str) -> str:
@@ -213,4 +213,4 @@ def _quoted(mailbox: str) -> str:
 
 
 def _words(text: Any) -> str:
-    return text.decode("utf-8", "replace") if isinstance(text, bytes) else str(text)
+    return printable(text.decode("utf-8", "replace") if isinstance(text, bytes) else str(text))

@@ -39,8 +39,11 @@ def list_captured(
 
 @command(app, "show")
 def show(session: Session, mail_id: Annotated[str, typer.Argument(metavar="MAIL_ID")]) -> None:
-    """Print the whole message, byte for byte."""
+    """Print the whole message: to a file or a pipe byte for byte, on a terminal without what could confuse it."""
     content = session.client.raw(f"/v1/captured/{segment(mail_id.upper())}/raw")
+    if sys.stdout.isatty():
+        session.say(content.decode("utf-8", "replace"))
+        return
     sys.stdout.flush()
     sys.stdout.buffer.write(content)
     sys.stdout.flush()

@@ -11,6 +11,7 @@ from typing import Annotated, Any, NoReturn
 import typer
 
 from ..client import ApiError, Client, Unreachable
+from ..terminal import printable, printable_json
 
 EXIT_REFUSED = 1
 EXIT_USAGE = 2
@@ -47,17 +48,13 @@ class Session:
         show_table(list(columns), [list(row) for row in rows], empty)
 
     def json(self, answer: object) -> None:
-        import json
-
-        typer.echo(json.dumps(answer, indent=2, ensure_ascii=False))
+        typer.echo(printable_json(answer))
 
     def say(self, text: str, answer: object = None) -> None:
         """What was done: for people in words, else what the API said (or `{}`)."""
         if self.as_json:
             self.json({} if answer is None else answer)
         else:
-            from .output import printable
-
             typer.echo(printable(text))
 
 
@@ -146,8 +143,6 @@ def find(api: str | None, key: str | None, data: Path) -> Client:
 
 
 def fail(text: str, code: int) -> NoReturn:
-    from .output import printable
-
     typer.echo(f"barid: {printable(text)}", err=True)
     raise typer.Exit(code)
 
@@ -165,9 +160,7 @@ _NEXT = {
 
 def _refused(error: ApiError, *, as_json: bool) -> NoReturn:
     if as_json:
-        import json
-
-        typer.echo(json.dumps(error.problem, ensure_ascii=False), err=True)
+        typer.echo(printable_json(error.problem, indent=None), err=True)
         raise typer.Exit(EXIT_REFUSED)
     hint = _NEXT.get(error.name)
     fail(f"{error}" + (f"; {hint}" if hint else ""), EXIT_REFUSED)

@@ -1,17 +1,12 @@
-"""Tables and sizes, for people. What comes from mail may not move the terminal's cursor."""
+"""Tables and sizes, for people."""
 
 import sys
 from collections.abc import Sequence
 from datetime import datetime
 
+from ..terminal import printable_line
+
 _UNITS = ("B", "KiB", "MiB", "GiB", "TiB")
-
-
-def printable(text: str) -> str:
-    """Without control characters, line ends aside."""
-    if text.isprintable():
-        return text
-    return "".join(c if c.isprintable() or c == "\n" else "\N{REPLACEMENT CHARACTER}" for c in text)
 
 
 def cell(value: object) -> str:
@@ -19,7 +14,7 @@ def cell(value: object) -> str:
         return "–"
     if isinstance(value, bool):
         return "yes" if value else "no"
-    return printable(str(value)).replace("\n", " ")
+    return printable_line(str(value))
 
 
 def show_table(columns: Sequence[str], rows: Sequence[Sequence[object]], empty: str) -> None:

@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from ..terminal import printable_line
 from .command import EXIT_USAGE, Session, alone, fail
 
 WITHIN_MOST = 300.0
@@ -32,7 +33,7 @@ def wait(
     }
     arrival = session.client.get("/v1/wait", query, wait=within)
     place = f"{arrival['address']} in {arrival['mailbox']}" if arrival["where"] == "mailbox" else "captured"
-    session.say(f"{arrival['mail_id']}  {place}  {arrival['subject']}", arrival)
+    session.say(f"{arrival['mail_id']}  {place}  {printable_line(arrival['subject'])}", arrival)
 
 
 app = alone(wait)
