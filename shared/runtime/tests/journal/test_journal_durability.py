@@ -17,7 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from barid_contracts.mail import BodyRef
-from barid_runtime.journal import lane, packs, record, scan
+from barid_runtime.journal import footer, lane, packs, record, scan
 from barid_runtime.journal.batch import Committed, Waiting
 from barid_runtime.journal.bodies import LocalBodies
 from barid_runtime.journal.folder import aborted_of, packs_of, writer_folders
@@ -102,7 +102,7 @@ async def test_packs_are_sealed_when_they_are_full(root: Path) -> None:
         assert trailer is not None
         walked = [scan.entry_of(found) for found in scan.walk(path) if isinstance(found, scan.Found)]
         assert scan.index(path) == walked
-        assert path.stat().st_size <= 20_000 + trailer.size + record.TRAILER
+        assert path.stat().st_size <= 20_000 + trailer.size + footer.TRAILER
     assert records_in(root) == names
 
 
@@ -207,7 +207,7 @@ async def test_a_bug_in_the_writing_hangs_nobody(
     def broken(*_: object) -> None:
         raise RuntimeError("unforeseen")
 
-    monkeypatch.setattr(lane, "_write", broken)
+    monkeypatch.setattr(lane, "write", broken)
     with pytest.raises(JournalFailed):
         await append(journal, b"lost")
     monkeypatch.undo()
@@ -221,7 +221,7 @@ async def test_a_bug_after_the_writing_hangs_nobody(journal: PackJournal, monkey
     def broken(*_: object) -> None:
         raise RuntimeError("unforeseen")
 
-    monkeypatch.setattr(record, "encode_entry", broken)
+    monkeypatch.setattr(lane, "encode_entry", broken)
     with pytest.raises(JournalFailed, match="internal"):
         await append(journal, b"lost")
     monkeypatch.undo()

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from barid_contracts.mail import Accepted, AcceptedBatch, BodyRef, Obligation
 from barid_runtime.journal import record, scan
 from barid_runtime.journal.events import payloads
+from barid_runtime.journal.footer import TRAILER, Entry, decode_entries, decode_trailer, encode_footer
 from barid_runtime.journal.port import CHUNK, BodyCorrupt
 
 SALT = b"saltsalt"
@@ -169,15 +170,15 @@ def test_any_bytes_are_walked_without_an_error(tmp_path: Path, noise: bytes) -> 
 )
 def test_a_footer_is_read_back(rows: list[tuple[int, list[int], list[int]]]) -> None:
     entries = [
-        record.Entry(f"{n:026d}", offset, 100 + n, 200 + n, n & 1, tuple(accounts), tuple(remotes))
+        Entry(f"{n:026d}", offset, 100 + n, 200 + n, n & 1, tuple(accounts), tuple(remotes))
         for n, (offset, accounts, remotes) in enumerate(rows)
     ]
     text = b"".join([entry.encode() for entry in entries])
-    footer = record.encode_footer(text, 5000, len(entries))
-    trailer = record.decode_trailer(footer[-record.TRAILER :], 5000 + len(footer))
+    footer = encode_footer(text, 5000, len(entries))
+    trailer = decode_trailer(footer[-TRAILER:], 5000 + len(footer))
     assert trailer is not None
-    assert record.decode_entries(footer[: -record.TRAILER], trailer) == entries
-    assert record.decode_trailer(footer[-record.TRAILER :], 5001 + len(footer)) is None
+    assert decode_entries(footer[:-TRAILER], trailer) == entries
+    assert decode_trailer(footer[-TRAILER:], 5001 + len(footer)) is None
 
 
 def test_a_page_that_the_disk_can_not_read_costs_its_records_only(

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from barid_contracts.mail import BodyRef
 
 from . import record
+from .device import Device
 from .spool import SpoolFile
 
 
@@ -50,3 +51,18 @@ class Committed:
     start: int
     end: int
     mails: Sequence[CommittedMail]
+
+
+def write(device: Device, fd: int, parts: Sequence[bytes | SpoolFile], offset: int) -> None:
+    """Write a batch's parts one behind the other and return when they are on disk. Blocks; raises OSError."""
+    buffers = [part for part in parts if isinstance(part, bytes)]
+    if len(buffers) == len(parts):
+        device.write_durably(fd, buffers, offset)
+        return
+    for part in parts:
+        if isinstance(part, bytes):
+            offset = device.write(fd, [part], offset)
+        else:
+            device.copy(part.fd, fd, offset, part.size)
+            offset += part.size
+    device.sync(fd)

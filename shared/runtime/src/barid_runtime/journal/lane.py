@@ -13,23 +13,24 @@ told 451: twice at worst, never lost.
 """
 
 import asyncio
-import os
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from concurrent.futures import Executor
 from pathlib import Path
 
 from barid_contracts.mail import BodyRef
 
 from . import record
-from .batch import Committed, CommittedMail, Waiting
+from .batch import Committed, CommittedMail, Waiting, write
 from .device import Device
 from .device import refusal as refusal_of
 from .folder import add_aborted
-from .pack import PACK_SIZE, WRITE_AHEAD, WRITE_AHEAD_FROM, WRITE_AHEAD_GAP, Pack, create, seal
+from .footer import encode_entry
+from .pack import PACK_SIZE, WRITE_AHEAD, Pack, create, cut_off, seal
 from .port import JournalError, JournalFailed, JournalFull
 from .spool import SpoolFile
 from .thread import WorkerThread
+from .write_ahead import WriteAhead
 
 MAX_BATCH = 4 * 1024 * 1024
 """Bytes of one sync: what a slow disk (50 MB/s) does within 80 ms, so nobody waits long behind others' mail."""
@@ -64,15 +65,13 @@ class Lane:
         self._committed = committed
         self._trouble = trouble
         self._pack_size = pack_size
-        self._write_ahead = write_ahead
+        self._ahead = WriteAhead(device, executor, pack_size, write_ahead)
         self._queue: deque[Waiting] = deque()
         self._queued = 0
         self._wake: asyncio.Future[None] | None = None
         self._room = asyncio.Event()
         self._room.set()
         self._pack: Pack | None = None
-        self._zeroing: asyncio.Future[None] | None = None
-        self._zeroing_from = 0
         self._sealing: set[asyncio.Future[None]] = set()
         self._rotate = False
         self._closing = False
@@ -176,9 +175,7 @@ class Lane:
             return
         start = pack.position
         end = start + size
-        if self._zeroing is not None and end > self._zeroing_from:
-            # The zeros on their way would overwrite us.
-            await asyncio.wait([self._zeroing])
+        await self._ahead.make_way(end)
         leads: list[bytes] = []
         parts: list[bytes | SpoolFile] = []
         spools: list[SpoolFile] = []
@@ -201,7 +198,7 @@ class Lane:
                     waiting.body.hold()
                     spools.append(waiting.body)
         try:
-            await self._thread.run(_write, self._device, pack.fd, parts, start)
+            await self._thread.run(write, self._device, pack.fd, parts, start)
         except Exception as error:
             await self._undo(pack, batch, error)
             return
@@ -212,7 +209,7 @@ class Lane:
         if end > pack.zeroed:
             pack.zeroed = end
         self._answer(pack, start, batch, leads)
-        self._write_further_ahead(pack)
+        self._ahead.go_on(pack)
 
     def _answer(self, pack: Pack, offset: int, batch: list[Waiting], leads: list[bytes]) -> None:
         start = offset
@@ -220,7 +217,7 @@ class Lane:
         mails: list[CommittedMail] = []
         for waiting, lead in zip(batch, leads, strict=True):
             mail_id, size, accounts, remotes = waiting.mail_id, waiting.size, waiting.accounts, waiting.remotes
-            pack.add(record.encode_entry(mail_id, offset, len(lead), size, waiting.flags, accounts, remotes))
+            pack.add(encode_entry(mail_id, offset, len(lead), size, waiting.flags, accounts, remotes))
             if waiting.flags & record.EXTERNAL:
                 ref = record.object_ref(mail_id, size)
             else:
@@ -242,34 +239,11 @@ class Lane:
             pack = self._pack = await self._thread.run(create, self._device, path, created)
         return pack
 
-    def _write_further_ahead(self, pack: Pack) -> None:
-        """Keep zeros before the records, from a helper thread; called between batches only."""
-        if (
-            self._zeroing is not None
-            or pack.position < WRITE_AHEAD_FROM
-            or pack.zeroed - pack.position >= self._write_ahead / 2
-        ):
-            return
-        # Where there is no room ahead yet a gap is left for the batches that will come before the zeros are written.
-        start = max(pack.zeroed, pack.position + WRITE_AHEAD_GAP)
-        step = min(self._write_ahead, self._pack_size - start)
-        if step > 0:
-            self._zeroing_from = start
-            self._zeroing = self.loop.run_in_executor(self._executor, self._device.zero, pack.fd, start, step)
-            self._zeroing.add_done_callback(lambda done: self._zeroed(pack, start + step, done))
-
-    def _zeroed(self, pack: Pack, end: int, done: "asyncio.Future[None]") -> None:
-        self._zeroing = None
-        # A disk without room for zeros is no fault of the pack: its records will find out for themselves.
-        if not done.cancelled() and done.exception() is None:
-            pack.zeroed = max(pack.zeroed, end)
-
     async def _retire(self) -> None:
         """Take the pack out of use and seal it in the background."""
         pack, self._pack = self._pack, None
         assert pack is not None
-        if self._zeroing is not None:
-            await asyncio.wait([self._zeroing])
+        await self._ahead.rest()
         sealing = self.loop.run_in_executor(self._executor, seal, self._device, pack)
         self._sealing.add(sealing)
         sealing.add_done_callback(self._sealed)
@@ -284,8 +258,7 @@ class Lane:
         refusal = refusal_of(error) if isinstance(error, OSError) else JournalFailed(_BUG)
         if refusal.args == (_BUG,):
             self._trouble(repr(error))
-        if self._zeroing is not None:
-            await asyncio.wait([self._zeroing])
+        await self._ahead.rest()
         if isinstance(refusal, JournalFull):
             try:
                 await self._thread.run(self._device.truncate, pack.fd, pack.position)
@@ -312,7 +285,7 @@ class Lane:
             self._trouble(f"the abort list could not be written: {error.strerror}")
         try:
             # Even unsynced, this keeps the batch from coming back if only the process dies.
-            await self._thread.run(_cut_off, self._device, pack)
+            await self._thread.run(cut_off, self._device, pack)
         except OSError as error:
             self._trouble(f"a failed pack could not be cut: {error.strerror}")
 
@@ -322,25 +295,3 @@ class Lane:
                 waiting.durable.set_exception(refusal)
                 # Whoever appended may be gone by now; an error that nobody fetched is no news.
                 waiting.durable.exception()
-
-
-def _write(device: Device, fd: int, parts: Sequence[bytes | SpoolFile], offset: int) -> None:
-    buffers = [part for part in parts if isinstance(part, bytes)]
-    if len(buffers) == len(parts):
-        device.write_durably(fd, buffers, offset)
-        return
-    for part in parts:
-        if isinstance(part, bytes):
-            offset = device.write(fd, [part], offset)
-        else:
-            device.copy(part.fd, fd, offset, part.size)
-            offset += part.size
-    device.sync(fd)
-
-
-def _cut_off(device: Device, pack: Pack) -> None:
-    try:
-        device.truncate(pack.fd, pack.position)
-    finally:
-        os.close(pack.fd)
-        pack.fd = -1

@@ -22,8 +22,8 @@ from typing import Literal
 
 from . import record, scan
 from .folder import WriterFolder, is_live, packs_of, read_cursor, writer_folders
+from .footer import Entry
 from .port import BodyMissing
-from .record import Entry
 
 OBJECT_GRACE = 3600.0
 """Seconds an object is left alone although nothing names it: its record may be on its way."""

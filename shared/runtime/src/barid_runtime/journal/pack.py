@@ -5,6 +5,7 @@ from pathlib import Path
 
 from . import record
 from .device import Device
+from .footer import encode_footer
 
 PACK_SIZE = 64 * 1024 * 1024
 """Bytes after which a pack is sealed: 15,000 usual mails. Smaller packs die sooner, larger ones cost fewer files."""
@@ -73,6 +74,15 @@ def seal(device: Device, pack: Pack) -> None:
 def write_footer(device: Device, fd: int, end: int, entries: bytes, count: int) -> None:
     """The footer is durable before the room behind it is cut off: a crash in between leaves an unsealed pack, whose
     walk ends at the footer."""
-    footer = record.encode_footer(entries, end, count)
+    footer = encode_footer(entries, end, count)
     device.write_durably(fd, [footer], end)
     device.truncate(fd, end + len(footer))
+
+
+def cut_off(device: Device, pack: Pack) -> None:
+    """Give up a pack whose sync failed: what stands behind its durable records goes, and nothing follows."""
+    try:
+        device.truncate(pack.fd, pack.position)
+    finally:
+        os.close(pack.fd)
+        pack.fd = -1

@@ -5,8 +5,7 @@ A pack is one header, then records without gaps, then zeros (room written ahead)
     pack header   64 bytes   `BrdP` version salt created … CRC32C
     record        lead       fixed part (98 bytes) │ key │ head │ chunk table        ← one CRC32C over all of the lead
                   body       as it came, `body_size` bytes; none if the record is EXTERNAL
-    footer        entries    mail_id, offset, lead, size, flags, numbers of its obligations, per sound record
-                  trailer    24 bytes at the very end of the file: `BrdF` … CRC32C over the entries
+    footer        see footer.py
 
 The fixed part, little-endian:
 
@@ -40,7 +39,6 @@ from .port import CHUNK, BodyCorrupt
 
 PACK_MARKER = b"BrdP"
 RECORD_MARKER = b"BrdR"
-FOOTER_MARKER = b"BrdF"
 OBJECT_MARKER = b"BrdO"
 VERSION = 1
 
@@ -63,14 +61,10 @@ _extend = google_crc32c.extend
 _pack_header = struct.Struct("<4sHH8sQ36xI")
 _fixed = struct.Struct("<4s8sBBH26sIIIQ32s")
 _checksum = struct.Struct("<I")
-_entry = struct.Struct("<26sQIQBHH")
-_number = struct.Struct("<I")
-_trailer = struct.Struct("<4sIQII")
 _object_trailer = struct.Struct("<4sIQ32sI")  # and a checksum of these
 
 PACK_HEADER = _pack_header.size
 FIXED = _fixed.size + _checksum.size
-TRAILER = _trailer.size
 OBJECT_TRAILER = _object_trailer.size + _checksum.size
 
 _serializer = Accepted.__pydantic_serializer__
@@ -103,27 +97,6 @@ class Lead:
         if self.flags & EXTERNAL:
             return object_ref(self.mail_id, self.body_size)
         return BodyRef(pack=pack, offset=offset, head=self.size, size=self.body_size)
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """What a footer says of a record. accounts, remotes: the numbers of its obligations of either kind."""
-
-    mail_id: str
-    offset: int
-    lead: int
-    size: int
-    flags: int
-    accounts: tuple[int, ...]
-    remotes: tuple[int, ...]
-
-    def encode(self) -> bytes:
-        return encode_entry(self.mail_id, self.offset, self.lead, self.size, self.flags, self.accounts, self.remotes)
-
-    def ref(self, pack: str) -> BodyRef:
-        if self.flags & EXTERNAL:
-            return object_ref(self.mail_id, self.size)
-        return BodyRef(pack=pack, offset=self.offset, head=self.lead, size=self.size)
 
 
 def object_ref(mail_id: str, size: int) -> BodyRef:
@@ -235,55 +208,6 @@ def decode_pack_header(data: bytes) -> bytes | None:
         return None
     _, _, _, salt, _, stored = _pack_header.unpack_from(data)
     return bytes(salt) if crc32c(data[: PACK_HEADER - 4]) == stored else None
-
-
-def encode_entry(
-    mail_id: str, offset: int, lead: int, size: int, flags: int, accounts: tuple[int, ...], remotes: tuple[int, ...]
-) -> bytes:
-    """One record's line of the footer; see Entry. Fields rather than an Entry: this is done for every append."""
-    numbers = accounts + remotes
-    fixed = _entry.pack(mail_id.encode(), offset, lead, size, flags, len(accounts), len(remotes))
-    return fixed + (_number.pack(*numbers) if len(numbers) == 1 else struct.pack(f"<{len(numbers)}I", *numbers))
-
-
-def encode_footer(entries: bytes, offset: int, count: int) -> bytes:
-    """offset: where the footer will stand, which is where the records end."""
-    return entries + _trailer.pack(FOOTER_MARKER, count, offset, len(entries), crc32c(entries))
-
-
-@dataclass(frozen=True, slots=True)
-class Trailer:
-    """The end of a sealed pack. offset: the end of its records."""
-
-    count: int
-    offset: int
-    size: int
-    checksum: int
-
-
-def decode_trailer(data: bytes, file_size: int) -> Trailer | None:
-    """None if the pack is not sealed: its last TRAILER bytes are no trailer that fits a file of this size."""
-    if len(data) != TRAILER or not data.startswith(FOOTER_MARKER):
-        return None
-    _, count, offset, size, checksum = _trailer.unpack(data)
-    return Trailer(count, offset, size, checksum) if offset + size + TRAILER == file_size else None
-
-
-def decode_entries(data: bytes, trailer: Trailer) -> list[Entry]:
-    """Raises BodyCorrupt; the records themselves may well be sound."""
-    if len(data) != trailer.size or crc32c(data) != trailer.checksum:
-        raise BodyCorrupt("the footer's checksum does not match")
-    entries: list[Entry] = []
-    at = 0
-    for _ in range(trailer.count):
-        mail_id, offset, lead, size, flags, accounts, remotes = _entry.unpack_from(data, at)
-        at += _entry.size
-        numbers = struct.unpack_from(f"<{accounts + remotes}I", data, at)
-        at += 4 * len(numbers)
-        entries.append(
-            Entry(mail_id.decode(), offset, lead, size, flags, tuple(numbers[:accounts]), tuple(numbers[accounts:]))
-        )
-    return entries
 
 
 def encode_object_trailer(table: bytes, size: int, body_sha256: bytes) -> bytes:

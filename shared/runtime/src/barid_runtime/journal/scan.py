@@ -14,8 +14,9 @@ from barid_contracts.mail import Accepted, BodyRef
 
 from . import record
 from .folder import aborted_of
+from .footer import TRAILER, Entry, Trailer, decode_entries, decode_trailer
 from .port import CHUNK, BodyCorrupt, BodyMissing
-from .record import Entry, Lead, Trailer
+from .record import Lead
 
 WINDOW = 1024 * 1024
 """Bytes read at a time: a walk over 4 KB bodies is 60 reads a pack instead of 15,000."""
@@ -165,9 +166,9 @@ def _resume(window: _Window, salt: bytes, offset: int, limit: int) -> Found | No
 
 
 def _trailer(fd: int, size: int) -> Trailer | None:
-    if size < record.PACK_HEADER + record.TRAILER:
+    if size < record.PACK_HEADER + TRAILER:
         return None
-    return record.decode_trailer(os.pread(fd, record.TRAILER, size - record.TRAILER), size)
+    return decode_trailer(os.pread(fd, TRAILER, size - TRAILER), size)
 
 
 def trailer_of(path: Path) -> Trailer | None:
@@ -190,7 +191,7 @@ def index(path: Path, end: int | None = None) -> list[Entry]:
         try:
             with path.open("rb") as file:
                 file.seek(trailer.offset)
-                entries = record.decode_entries(file.read(trailer.size), trailer)
+                entries = decode_entries(file.read(trailer.size), trailer)
             return [entry for entry in entries if entry.offset not in aborted]
         except BodyCorrupt:
             pass  # the records are still there to be walked
