@@ -18,7 +18,8 @@ from barid_protocols.pop3 import (
     Top,
 )
 from barid_protocols.pop3.commands import COMMANDS
-from barid_protocols.pop3.connection import MAX_BAD_COMMANDS, MAX_SKIPPED
+from barid_protocols.pop3.connection import MAX_BAD_COMMANDS
+from barid_protocols.pop3.lines import MAX_SKIPPED
 from barid_protocols.pop3.responses import MessageWriter
 from barid_protocols.pop3.states import ALLOWED
 

@@ -11,29 +11,19 @@ Rules:
 - Events are pulled one at a time; while one is unanswered nothing is read, so pipelined commands (RFC 2449 §6.6) wait.
 - Everything but log-in, TLS, message text and the final deletion is answered here. Nothing a client sends raises:
   exceptions are ``LocalProtocolError``, for a host that calls out of turn.
-- At most ``MAX_BUFFERED`` and one read are held; the host stops reading while ``wants_data`` is False.
+- At most ``lines.MAX_BUFFERED`` and one read are held; the host stops reading while ``wants_data`` is False.
 - What comes between STLS and the handshake is never read as commands (RFC 2595 §4, response injection).
 """
-
-import re
 
 from barid_protocols.pop3 import responses
 from barid_protocols.pop3.commands import COMMANDS, auth
 from barid_protocols.pop3.errors import LocalProtocolError, Refused
 from barid_protocols.pop3.events import Answer, Event, Login, Maildrop, MessageStarted, Retrieve, StartTls, Top, Update
+from barid_protocols.pop3.lines import MAX_LINE, Flood, LineReader, TooLong, is_http
 from barid_protocols.pop3.responses import MessageWriter, ResponseCode
 from barid_protocols.pop3.session import ServerProfile, Session
 from barid_protocols.pop3.states import ALLOWED, State
 from barid_protocols.sasl.encoding import MAX_RESPONSE
-
-MAX_LINE = 255
-"""Octets of a command with its line end (RFC 2449 §4)."""
-
-MAX_SKIPPED = 64 * 1024
-"""Octets of an over-long line that are passed over; who sends more does not speak POP3."""
-
-MAX_BUFFERED = 64 * 1024
-"""Pipelined commands that wait: 8,000 RETRs."""
 
 MAX_BAD_COMMANDS = 10
 """In a row. No client has a use for more."""
@@ -41,23 +31,19 @@ MAX_BAD_COMMANDS = 10
 MAX_LOGIN_FAILURES = 3
 """A connection's guesses at a password. Hosts count by network, too."""
 
-_TLS_RECORD = b"\x16\x03"
-_HTTP = re.compile(rb"(?:GET|POST|HEAD|PUT|OPTIONS|DELETE|CONNECT|PATCH|TRACE|PRI) \S+ HTTP/")
-
 
 class ServerConnection:
     """One connection, seen from the server."""
 
     __slots__ = (
         "_bad",
-        "_buffer",
         "_eof",
         "_failures",
         "_heard",
+        "_lines",
         "_out",
         "_pending",
         "_session",
-        "_skipped",
         "_tls_pending",
         "_writer",
         "close_reason",
@@ -67,11 +53,10 @@ class ServerConnection:
 
     def __init__(self, profile: ServerProfile) -> None:
         self._session = Session(profile, profile.tls_active)
-        self._buffer = bytearray()
+        self._lines = LineReader()
         self._out: list[bytes] = []
         self._pending: Event | None = None
         self._writer: MessageWriter | None = None
-        self._skipped = 0
         self._bad = 0
         self._failures = 0
         self._heard = False
@@ -104,7 +89,7 @@ class ServerConnection:
 
     @property
     def wants_data(self) -> bool:
-        return not self.closed and len(self._buffer) < MAX_BUFFERED
+        return not self.closed and not self._lines.full
 
     @property
     def message_complete(self) -> bool:
@@ -119,7 +104,7 @@ class ServerConnection:
     def receive_data(self, data: bytes) -> None:
         """Keep what was read; parses nothing."""
         if not self.closed and not self._tls_pending:
-            self._buffer += data
+            self._lines.feed(data)
 
     def receive_eof(self) -> None:
         """The client will send no more. Nothing is deleted: only QUIT does."""
@@ -158,7 +143,7 @@ class ServerConnection:
         elif isinstance(pending, StartTls) and answer is None:
             self._pending = None
             self._tls_pending = True
-            self._buffer.clear()
+            self._lines.clear()
             self._out.append(responses.ok("begin TLS negotiation"))
         elif isinstance(pending, Update) and answer is None:
             self._pending = None
@@ -188,7 +173,7 @@ class ServerConnection:
         if not self._tls_pending:
             raise LocalProtocolError("no STLS was accepted")
         self._tls_pending = False
-        self._buffer.clear()
+        self._lines.clear()
         self._session = Session(self._session.profile, tls=True)
 
     def close(self, text: str, code: ResponseCode | None = ResponseCode.SYS_TEMP) -> bytes:
@@ -206,30 +191,24 @@ class ServerConnection:
 
     def _step(self) -> bool:
         """Answer one line, or ask the host; False if there is no whole line."""
-        buffer = self._buffer
-        if not self._heard and buffer:
-            if len(buffer) < len(_TLS_RECORD) and _TLS_RECORD.startswith(buffer):
+        if not self._heard:
+            tls = self._lines.begins_with_tls()
+            if tls is None:
                 return False
             self._heard = True
-            if not self._session.tls and buffer.startswith(_TLS_RECORD):
+            if tls and not self._session.tls:
                 return self._hang_up("this port does not begin with TLS", "TLS on the plain port")
-        limit = MAX_RESPONSE + 2 if self._session.exchange is not None else MAX_LINE
-        end = buffer.find(b"\n", 0, MAX_BUFFERED)
-        if end < 0:
-            if self._skipped or len(buffer) > limit:
-                self._skipped += len(buffer)
-                buffer.clear()
-                if self._skipped > MAX_SKIPPED:
-                    return self._hang_up("line too long", "line too long")
-            return False
-        line = bytes(buffer[: end + 1])
-        del buffer[: end + 1]
-        if self._skipped or len(line) > limit:
-            self._skipped = 0
+        try:
+            line = self._lines.next(MAX_LINE if self._session.exchange is None else MAX_RESPONSE + 2)
+        except TooLong:
             self._session.exchange = None
             self._session.state = _forgotten_name(self._session.state)
             return self._bad_command("line too long")
-        self._line(line[: -2 if line.endswith(b"\r\n") else -1])
+        except Flood:
+            return self._hang_up("line too long", "line too long")
+        if line is None:
+            return False
+        self._line(line)
         return True
 
     def _line(self, line: bytes) -> None:
@@ -243,7 +222,7 @@ class ServerConnection:
             state, session.state = session.state, _forgotten_name(session.state)
             command = COMMANDS.get(verb)
             if command is None or b"\0" in line:
-                if _HTTP.match(line):
+                if is_http(line):
                     self._hang_up("this is POP3", "HTTP")
                 else:
                     self._bad_command("unknown command")
@@ -297,7 +276,7 @@ class ServerConnection:
 
     def _close(self, reason: str) -> None:
         self._session.state = State.CLOSED
-        self._buffer.clear()
+        self._lines.clear()
         self.close_reason = reason
 
 
