@@ -55,16 +55,15 @@ class SmtpSession:
     async def expect(self, kind: type[E], seconds: float, what: str, whole: float | None = None) -> E:
         """The next event, which is of this kind. seconds: to each further read; whole: to the event. Raises Broken."""
         phase = self.core.phase
+        now = asyncio.get_running_loop().time
+        end = now() + (whole or seconds)
         try:
-            async with asyncio.timeout(whole or seconds):
-                while (event := self.core.next_event()) is None:
-                    self._flush()
-                    async with asyncio.timeout(seconds):
-                        data = await self._channel.read()
-                    if data:
-                        self.core.receive_data(data)
-                    else:
-                        self.core.receive_eof()
+            while (event := self.core.next_event()) is None:
+                self._flush()
+                if data := await self._channel.read(min(now() + seconds, end)):
+                    self.core.receive_data(data)
+                else:
+                    self.core.receive_eof()
         except TimeoutError:
             raise Broken(f"no answer to {what} in time", phase) from None
         self._flush()
@@ -77,7 +76,7 @@ class SmtpSession:
         """After a positive TlsReady. Raises OSError, TimeoutError; Broken for what was said in the clear after it."""
         if self._channel.unread:
             # Injected between the agreement and the handshake: the core says so, and nothing of it is kept.
-            self.core.receive_data(await self._channel.read() or b"-")
+            self.core.receive_data(await self._channel.read(0.0) or b"-")
             await self.expect(Lost, self._timeouts.hello, "STARTTLS")
         await self._channel.start_tls(context, host, self._timeouts.handshake)
         self.core.tls_established()
@@ -167,8 +166,9 @@ class SmtpSession:
             # Without the final dot: the host must not take a part for the whole.
             self._channel.abort()
             raise
-        named = not self._hop.by_mx
-        return iter([replies.of_recipient(self._hop.name, reply, named=named) for reply in done.recipients])
+        # SMTP has one reply for all of them.
+        of_all = replies.of_recipient(self._hop.name, done.recipients[0], named=not self._hop.by_mx)
+        return iter([of_all] * count)
 
     async def _send_chunk(self, chunk: bytes) -> None:
         self.core.send_body(chunk)
@@ -181,8 +181,7 @@ class SmtpSession:
             # Hosts that have seen enough say so, and close.
             await self.expect(Lost, self._timeouts.data_block, "the message")
         try:
-            async with asyncio.timeout(self._timeouts.data_block):
-                await self._channel.drain()
+            await self._channel.drain(self._timeouts.data_block)
         except TimeoutError:
             raise Broken("the host doesn't take the message's data", Phase.BODY) from None
 

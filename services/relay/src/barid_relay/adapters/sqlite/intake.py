@@ -3,9 +3,9 @@
 from collections.abc import Callable, Sequence
 
 from barid_contracts.mail import Key
-from barid_runtime.database.port import Cursor
+from barid_runtime.database.port import Cursor, Value
 
-from ...ports.queue import NewMail
+from ...ports.queue import NewMail, NewRecipient
 
 DEATHS_MOST = 10
 """Restarts that found a row leased. It may be what ends the process each time; it may also have stood in line only, so
@@ -48,19 +48,23 @@ def enqueue(cursor: Cursor, mails: Sequence[NewMail], now: int) -> int:
                 ),
             )
             assert known is not None
-            done: set[int] = set()
-        else:
-            done = {n for (n,) in cursor.execute("SELECT n FROM ledger WHERE mail = ?", known)}
+            cursor.executemany(_RECIPIENT, [_row(known[0], each, now) for each in mail.recipients])
+            added += len(mail.recipients)
+            continue
+        done = {n for (n,) in cursor.execute("SELECT n FROM ledger WHERE mail = ?", known)}
         before = added
         for each in mail.recipients:
             if each.n not in done:
-                row = (known[0], each.n, each.address, each.original, each.domain, each.destination, now)
-                cursor.execute(_RECIPIENT, row)
+                cursor.execute(_RECIPIENT, _row(known[0], each, now))
                 added += cursor.changes()
         if added > before:
             # It may have been asleep: whoever publishes again may name recipients that an earlier event did not.
             cursor.execute("UPDATE mail SET live = 1, trace = ? WHERE id = ? AND NOT live", (mail.trace, known[0]))
     return added
+
+
+def _row(mail: int, each: NewRecipient, now: int) -> tuple[Value, ...]:
+    return (mail, each.n, each.address, each.original, each.domain, each.destination, now)
 
 
 def recover(cursor: Cursor, destination: Callable[[str], str], now: int) -> int:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from barid_contracts.queue import CapturedItem
 from barid_contracts.settle import Child
-from barid_runtime.database.port import Cursor
+from barid_runtime.database.port import Cursor, Value
 
 from ...ports.hosts import Fate
 from ...ports.queue import Compose, Parcel, Result, Settled
@@ -16,6 +16,7 @@ ATTEMPTS_KEPT = 20
 ERROR_MOST = 500
 """Characters of an error in the queue."""
 
+_EPOCHS = "SELECT n, epoch FROM recipient WHERE mail = ? AND n BETWEEN ? AND ?"
 _LEDGER = "INSERT INTO ledger (mail, n, outcome, at, address, attempts, detail, child) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
 _LATER = (
     "UPDATE recipient SET due = ?, attempts = attempts + ?, crashes = CASE WHEN ? THEN crashes + 1 ELSE 0 END,"
@@ -34,19 +35,15 @@ _ASLEEP = (
 
 
 def settle(cursor: Cursor, parcel: Parcel, results: Sequence[Result], now: int, compose: Compose) -> Settled:
-    ours = [
-        result
-        for result in results
-        if cursor.one(
-            "SELECT 1 FROM recipient WHERE mail = ? AND n = ? AND epoch = ?",
-            (parcel.row, result.recipient.n, result.recipient.epoch),
-        )
-    ]
+    numbers = [result.recipient.n for result in results]
+    rows = cursor.all(_EPOCHS, (parcel.row, min(numbers), max(numbers))) if numbers else []
+    epochs: dict[int, int] = dict(rows)
+    ours = [result for result in results if epochs.get(result.recipient.n) == result.recipient.epoch]
     if not ours:
         return Settled((), compose(()))
     notices = compose(ours)
     captured: list[CapturedItem] = []
-    ended = False
+    ledger: list[tuple[Value, ...]] = []
     for result in ours:
         key = (parcel.row, result.recipient.n)
         if result.fate is Fate.DEFERRED:
@@ -54,16 +51,18 @@ def settle(cursor: Cursor, parcel: Parcel, results: Sequence[Result], now: int, 
         elif result.fate is Fate.HELD:
             cursor.execute(_HOLD, (now, result.crash, result.answer.text[:ERROR_MOST], *key))
         else:
-            ended = True
             child = notices.failed.mail_id if result.fate is Fate.BOUNCED and notices.failed else ""
-            _end(cursor, key, result, now, child)
+            ledger.append(_entry(key, result, now, child))
             if result.fate is Fate.CAPTURED:
                 cursor.execute(_CAPTURE, (*key, result.recipient.address, now))
                 captured.append(_captured(parcel, result, now))
+    if ledger:
+        cursor.executemany("DELETE FROM recipient WHERE mail = ? AND n = ?", [entry[:2] for entry in ledger])
+        cursor.executemany(_LEDGER, ledger)
     for notice in (notices.failed, notices.delayed):
         if notice is not None:
             _to_outbox(cursor, parcel, notice, now)
-    if ended and not captured:
+    if ledger and not captured:
         cursor.execute(_ASLEEP, (parcel.row,))
     return Settled(ours, notices, captured)
 
@@ -80,16 +79,16 @@ def _defer(cursor: Cursor, key: tuple[int, int], result: Result, now: int) -> No
         cursor.execute("DELETE FROM attempt WHERE mail = ? AND n = ? AND number <= ?", (*key, number - ATTEMPTS_KEPT))
 
 
-def _end(cursor: Cursor, key: tuple[int, int], result: Result, now: int, child: str) -> None:
+def _entry(key: tuple[int, int], result: Result, now: int, child: str) -> tuple[Value, ...]:
+    """The ledger's row."""
     recipient = result.recipient
     detail = result.answer.text[:ERROR_MOST]
     if result.expired:
         detail = f"given up after its time; last: {detail}"
     if result.fate is Fate.BOUNCED and not child:
         detail += "; nobody is told, as its reverse path is null"
-    cursor.execute("DELETE FROM recipient WHERE mail = ? AND n = ?", key)
     attempts = recipient.attempts + (0 if result.fate is Fate.CAPTURED else 1)
-    cursor.execute(_LEDGER, (*key, result.fate.value, now, recipient.address, attempts, detail, child))
+    return (*key, result.fate.value, now, recipient.address, attempts, detail, child)
 
 
 def _to_outbox(cursor: Cursor, parcel: Parcel, notice: Child, now: int) -> None:
