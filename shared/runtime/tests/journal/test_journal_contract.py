@@ -3,11 +3,13 @@
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import pytest
 import pytest_asyncio
 
+from barid_contracts.mail import BodyRef
 from barid_runtime.journal.bodies import LocalBodies
 from barid_runtime.journal.packs import PackJournal
-from barid_testing.contracts.journal import JournalContract
+from barid_testing.contracts.journal import Damage, JournalContract
 
 
 class TestPacks(JournalContract):
@@ -22,6 +24,17 @@ class TestPacks(JournalContract):
         bodies = LocalBodies(tmp_path / "journal")
         yield bodies
         bodies.close()
+
+    @pytest.fixture
+    def damage(self, tmp_path: Path) -> Damage:
+        async def flip(ref: BodyRef, at: int) -> None:
+            with open(tmp_path / "journal" / ref.pack, "r+b") as file:
+                file.seek(ref.offset + ref.head + at)
+                byte = file.read(1)[0]
+                file.seek(-1, 1)
+                file.write(bytes([byte ^ 1]))
+
+        return flip
 
 
 class TestSmallPacks(TestPacks):

@@ -184,6 +184,8 @@ class PackJournal:
         return ref
 
     def spool(self) -> SpoolFile:
+        if self._closed:
+            raise JournalFailed("the journal is closed")
         self._check_room()
         if self._small is None:
             self._open()

@@ -50,7 +50,7 @@ class Spool(Protocol):
     def size(self) -> int: ...
 
     async def write(self, chunk: bytes) -> None:
-        """Raises JournalFull."""
+        """Raises JournalFull, JournalFailed."""
 
     async def discard(self) -> None:
         """Forget it; harmless after it was appended."""
@@ -70,10 +70,10 @@ class JournalWriter(Protocol):
         all futures of a sync are done in one turn of the loop. Raises what is known at once, as JournalFull."""
 
     def spool(self) -> Spool:
-        """Room for a body above SPOOL_ABOVE."""
+        """Room for a body above SPOOL_ABOVE. Raises JournalFull, JournalFailed."""
 
     async def close(self) -> None:
-        """Seal the open pack."""
+        """Seal the open pack. After it all else raises JournalFailed. Idempotent."""
 
 
 class BodyReader(Protocol):

@@ -13,7 +13,7 @@ from typing import Any
 
 from . import record
 from .device import Device, refusal
-from .port import CHUNK
+from .port import CHUNK, JournalFailed
 
 FLUSH = 4 * CHUNK
 """Bytes gathered before a thread hashes and writes them: 0.4 ms of work for a hop of 0.05."""
@@ -91,8 +91,11 @@ class SpoolFile:
             self._remove()
 
     async def in_thread(self, function: Callable[..., None], *arguments: Any) -> None:
-        """Run something that uses the file, holding it until that is done."""
-        running = asyncio.get_running_loop().run_in_executor(self._executor, function, *arguments)
+        """Run something that uses the file, holding it until that is done. Raises what it raises, and JournalFailed."""
+        try:
+            running = asyncio.get_running_loop().run_in_executor(self._executor, function, *arguments)
+        except RuntimeError:
+            raise JournalFailed("the journal is closed") from None
         self.hold()
 
         def done(future: "asyncio.Future[None]") -> None:

@@ -14,6 +14,7 @@ import pytest_asyncio
 from barid_runtime.bus.port import (
     Bus,
     BusError,
+    BusUnavailable,
     Consumer,
     DeadlineExceeded,
     Delivery,
@@ -158,6 +159,45 @@ class RequestContract:
         assert caught.value.code == "internal"
         assert await bus.request("contract.blowup", b"") == b"fine"
 
+    async def test_a_handler_may_ask_in_turn(self, bus: Bus, other_bus: Bus) -> None:
+        async def inner(payload: bytes) -> bytes:
+            return payload + b" inner"
+
+        async def outer(payload: bytes) -> bytes:
+            return await bus.request("contract.inner", payload + b" outer")
+
+        await bus.serve("contract.inner", inner, queue="q", concurrency=1)
+        await bus.serve("contract.outer", outer, queue="q", concurrency=1)
+        replies = await asyncio.gather(*[other_bus.request("contract.outer", b"%d" % n) for n in range(10)])
+        assert replies == [b"%d outer inner" % n for n in range(10)]
+
+    @pytest.mark.parametrize(
+        "payload", [b"", b"\0", b"\r\n", b"a\r\nMSG x 1 5\r\nhello\r\nPING\r\n", bytes(range(256))]
+    )
+    async def test_any_bytes_pass(self, bus: Bus, other_bus: Bus, payload: bytes) -> None:
+        async def echo(payload: bytes) -> bytes:
+            return payload
+
+        await other_bus.serve("contract.bytes", echo, queue="q")
+        assert await bus.request("contract.bytes", payload) == payload
+
+    async def test_after_close_nothing_is_asked_and_nothing_said(self, bus: Bus, other_bus: Bus) -> None:
+        async def echo(payload: bytes) -> bytes:
+            return payload
+
+        await other_bus.serve("contract.closed", echo, queue="q")
+        await other_bus.close()
+        await other_bus.close()
+        assert not other_bus.connected
+        assert bus.connected
+        with pytest.raises(BusUnavailable):
+            await other_bus.request("contract.closed", b"")
+        with pytest.raises(BusUnavailable):
+            await other_bus.publish_durable("contract.work.a", b"", message_id="1")
+        await other_bus.publish("contract.closed", b"")
+        with pytest.raises(NoResponders):
+            await bus.request("contract.closed", b"")
+
 
 class EventContract:
     """Events."""
@@ -208,17 +248,19 @@ class EventContract:
 
 
 class DurableContract:
-    """Durable work."""
+    """Durable work. `stream` may ask for more replicas."""
+
+    stream = WORK
 
     @pytest_asyncio.fixture
     async def work(self, bus: Bus) -> AsyncIterator[Consumer]:
-        await bus.ensure_stream(WORK)
+        await bus.ensure_stream(self.stream)
         yield await bus.consumer("CONTRACT", durable="worker", subject="contract.work.a", ack_wait=0.5)
 
     async def test_ensure_is_idempotent(self, bus: Bus, other_bus: Bus) -> None:
-        await bus.ensure_stream(WORK)
+        await bus.ensure_stream(self.stream)
         await bus.publish_durable("contract.work.a", b"1", message_id="1")
-        await other_bus.ensure_stream(WORK)
+        await other_bus.ensure_stream(self.stream)
         consumer = await bus.consumer("CONTRACT", durable="worker", subject="contract.work.a")
         assert await consumer.pending() == 1
 
@@ -232,6 +274,48 @@ class DurableContract:
             await each.ack()
         assert await work.fetch(10, 0.8) == []
         assert await work.pending() == 0
+
+    async def test_a_fetch_gives_no_more_than_was_asked_for(self, bus: Bus, work: Consumer) -> None:
+        for n in range(10):
+            await bus.publish_durable("contract.work.a", b"%d" % n, message_id=f"{n}")
+        got: list[Delivery] = []
+        for limit in (1, 3, 2, 100):
+            some = await work.fetch(limit, 2)
+            assert 0 < len(some) <= limit
+            got += some
+        got += await fetch_all(work, 10 - len(got))
+        assert [each.payload for each in got] == [b"%d" % n for n in range(10)]
+        # What is in somebody's hands is still to be done.
+        assert await work.pending() == 10
+        for each in got:
+            await each.ack()
+        assert await work.fetch(1, 0.8) == []
+        assert await work.pending() == 0
+
+    async def test_what_a_closed_connection_held_is_anothers_work(
+        self, bus: Bus, other_bus: Bus, work: Consumer
+    ) -> None:
+        leaving = await other_bus.consumer("CONTRACT", durable="worker", subject="contract.work.a", ack_wait=0.5)
+        for n in range(10):
+            await bus.publish_durable("contract.work.a", b"%d" % n, message_id=f"{n}")
+        taken = await leaving.fetch(3, 2)
+        assert taken
+        await other_bus.close()
+        got = await fetch_all(work, 10)
+        assert sorted(each.payload for each in got) == [b"%d" % n for n in range(10)]
+        for each in got:
+            await each.ack()
+
+    async def test_a_large_batch_is_taken_whole(self, bus: Bus, work: Consumer) -> None:
+        large = bytes(range(256)) * 4000
+        await bus.publish_durable("contract.work.a", large, message_id="1")
+        (each,) = await work.fetch(1, 5)
+        assert each.payload == large
+        await each.ack()
+
+    async def test_there_is_no_consumer_without_its_stream(self, bus: Bus) -> None:
+        with pytest.raises(BusError):
+            await bus.consumer("NOBODYS", durable="worker", subject="nobodys.work")
 
     async def test_the_same_id_is_taken_once(self, bus: Bus, work: Consumer) -> None:
         await bus.publish_durable("contract.work.a", b"x", message_id="same")

@@ -4,6 +4,7 @@ A subclass gives the fixture `db`, an empty Database. The SQL here is what all o
 """
 
 import asyncio
+import time
 
 import pytest
 
@@ -116,6 +117,51 @@ class DatabaseContract:
     async def test_what_was_written_is_read(self, db: Database, heavy: bool) -> None:
         await db.write(insert(1))
         assert await db.read(lambda cursor: cursor.all("SELECT id FROM letter"), heavy=heavy) == [(1,)]
+
+    async def test_a_heavy_read_is_one_snapshot(self, db: Database) -> None:
+        await db.write(insert(0))
+
+        def count_twice(cursor: Cursor) -> tuple[int, int]:
+            first = len(cursor.all("SELECT id FROM letter"))
+            time.sleep(0.1)
+            return first, len(cursor.all("SELECT id FROM letter"))
+
+        async def go_on_writing() -> None:
+            for n in range(1, 20):
+                await db.write(insert(n))
+                await asyncio.sleep(0.005)
+
+        (first, second), _ = await asyncio.gather(db.read(count_twice, heavy=True), go_on_writing())
+        assert first == second
+        assert len(await ids(db)) == 20
+
+    async def test_reads_of_both_kinds_and_writes_get_on_with_each_other(self, db: Database) -> None:
+        def count(cursor: Cursor) -> int:
+            return len(cursor.all("SELECT id FROM letter"))
+
+        works = [work for n in range(50) for work in (db.write(insert(n)), db.read(count), db.read(count, heavy=True))]
+        await asyncio.wait_for(asyncio.gather(*works), 30)
+        assert await ids(db) == list(range(50))
+
+    async def test_wrong_sql_undoes_only_the_work_that_said_it(self, db: Database) -> None:
+        def wrong(cursor: Cursor) -> None:
+            cursor.execute("INSERT INTO letter (id) VALUES (100)")
+            cursor.execute("INSERT INTO nowhere VALUES (1)")
+
+        results = await asyncio.gather(
+            db.write(insert(1)), db.write(wrong), db.write(insert(2)), return_exceptions=True
+        )
+        assert isinstance(results[1], Exception)
+        assert await ids(db) == [1, 2]
+        with pytest.raises(Exception, match="nowhere"):
+            await db.read(lambda cursor: cursor.one("SELECT * FROM nowhere"))
+        assert await ids(db) == [1, 2]
+
+    async def test_large_and_empty_values(self, db: Database) -> None:
+        rows = [(1, "x" * 1_000_000, b"\0" * 1_000_000), (2, "", b""), (3, None, None)]
+        await db.write(lambda cursor: cursor.executemany("INSERT INTO letter VALUES (?, ?, ?)", rows))
+        await db.write(lambda cursor: cursor.executemany("INSERT INTO letter VALUES (?, ?, ?)", []))
+        assert await db.read(lambda cursor: cursor.all("SELECT * FROM letter ORDER BY id")) == rows
 
     async def test_what_a_read_raises_comes_to_the_caller_and_the_next_read_works(self, db: Database) -> None:
         def refuse(cursor: Cursor) -> None:

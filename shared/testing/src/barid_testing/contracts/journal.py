@@ -1,13 +1,14 @@
 """The duties of a journal and of what reads its bodies (`barid_runtime.journal.port`).
 
-A subclass gives the fixtures `journal` (a JournalWriter, closed by the fixture) and `bodies` (a BodyReader of the same
-store), and may override `damage`.
+A subclass gives the fixtures `journal` (a JournalWriter, closed by the fixture), `bodies` (a BodyReader of the same
+store) and `damage` (which changes one byte of a body behind their backs, as a failing disk does).
 """
 
 import asyncio
 import hashlib
 import random
 import time
+from collections.abc import Awaitable, Callable
 
 import pytest
 
@@ -20,8 +21,12 @@ from barid_runtime.journal.port import (
     BodyCorrupt,
     BodyMissing,
     BodyReader,
+    JournalError,
     JournalWriter,
 )
+
+Damage = Callable[[BodyRef, int], Awaitable[None]]
+"""Changes the byte at this offset of the body."""
 
 
 def mail_of(size: int, *, accounts: int = 1, remotes: int = 0, subject: str = "hello") -> Accepted:
@@ -137,10 +142,108 @@ class JournalContract:
                 await bodies.read(wrong)
         assert await bodies.read(ref) == b"abc"
 
+    async def test_submit_needs_no_task(self, journal: JournalWriter, bodies: BodyReader) -> None:
+        texts = [body_of(300 + n, n) for n in range(50)]
+        futures = [journal.submit(mail_of(len(text)), text) for text in texts]
+        assert not any(future.done() for future in futures)
+        refs = await asyncio.gather(*futures)
+        assert [await bodies.read(ref) for ref in refs] == texts
+
+    async def test_submit_refuses_at_once_what_can_not_be(self, journal: JournalWriter) -> None:
+        with pytest.raises(ValueError, match="size"):
+            journal.submit(mail_of(5), b"four")
+
+    async def test_who_gave_up_hurts_nobody(self, journal: JournalWriter, bodies: BodyReader) -> None:
+        texts = [body_of(400 + n, n) for n in range(40)]
+        appends = [asyncio.ensure_future(journal.append(mail_of(len(text)), text)) for text in texts]
+        appends[0].cancel()
+        await asyncio.sleep(0)
+        for given_up in appends[10:20]:
+            given_up.cancel()
+        results = await asyncio.gather(*appends, return_exceptions=True)
+        for n, (result, text) in enumerate(zip(results, texts, strict=True)):
+            if n == 0 or 10 <= n < 20:
+                assert isinstance(result, asyncio.CancelledError)
+            else:
+                assert isinstance(result, BodyRef)
+                assert await bodies.read(result) == text
+
+    @pytest.mark.parametrize("size", [1000, SPOOL_ABOVE + 1, OBJECT_ABOVE + 1])
+    async def test_one_mail_twice_is_readable_twice(
+        self, journal: JournalWriter, bodies: BodyReader, size: int
+    ) -> None:
+        """A child is journalled again, under its id, when a crash came before its row was deleted."""
+        mail, body = mail_of(size), body_of(size)
+        refs = []
+        for _ in range(2):
+            spool = journal.spool()
+            await spool.write(body)
+            refs.append(await journal.append(mail, spool))
+        for ref in refs:
+            assert await bodies.read(ref) == body
+
+    @pytest.mark.parametrize("size", [1, 1000, 3 * CHUNK, 2_000_000, OBJECT_ABOVE + 5])
+    async def test_a_damaged_body_is_never_passed_off_as_sound(
+        self, journal: JournalWriter, bodies: BodyReader, damage: Damage, size: int
+    ) -> None:
+        body = body_of(size)
+        before = await journal.append(mail_of(3), b"one")
+        spool = journal.spool()
+        await spool.write(body)
+        ref = await journal.append(mail_of(size), spool)
+        after = await journal.append(mail_of(3), b"two")
+        at = size // 2
+        await damage(ref, at)
+        with pytest.raises(BodyCorrupt):
+            await bodies.read(ref)
+        got = b""
+        with pytest.raises(BodyCorrupt):
+            async for part in bodies.stream(ref):
+                got += part
+        assert len(got) <= at
+        assert body.startswith(got)
+        assert await bodies.read(before) == b"one"
+        assert await bodies.read(after) == b"two"
+
+    async def test_streams_of_one_body_run_side_by_side_and_may_be_left(
+        self, journal: JournalWriter, bodies: BodyReader
+    ) -> None:
+        size = 3_000_000
+        body = body_of(size)
+        spool = journal.spool()
+        await spool.write(body)
+        ref = await journal.append(mail_of(size), spool)
+
+        async def whole() -> bytes:
+            return b"".join([part async for part in bodies.stream(ref)])
+
+        async def a_part() -> bytes:
+            stream = bodies.stream(ref)
+            first = await anext(stream)
+            await stream.aclose()  # type: ignore[attr-defined] # a generator, though the port need not say so
+            return first
+
+        wholes = await asyncio.gather(whole(), a_part(), whole(), a_part())
+        assert wholes[0] == wholes[2] == body
+        assert body.startswith(wholes[1])
+
     async def test_after_close_all_is_readable_and_nothing_is_taken(
         self, journal: JournalWriter, bodies: BodyReader
     ) -> None:
         ref = await journal.append(mail_of(3), b"abc")
+        begun = journal.spool()
+        await begun.write(body_of(500_000))
         await journal.close()
         await journal.close()
         assert await bodies.read(ref) == b"abc"
+        with pytest.raises(JournalError):
+            await journal.append(mail_of(3), b"abc")
+        with pytest.raises(JournalError):
+            await journal.submit(mail_of(3), b"abc")
+        with pytest.raises(JournalError):
+            journal.spool()
+        with pytest.raises(JournalError):
+            await begun.write(body_of(500_000))
+        with pytest.raises(JournalError):
+            await journal.append(mail_of(begun.size), begun)
+        await begun.discard()
