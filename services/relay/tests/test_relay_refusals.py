@@ -348,7 +348,7 @@ async def test_what_a_host_can_not_take_is_given_back(office: Office, start: Any
         await office.outcome(mail_id, "bounced")
         assert (await office.notice())[1].get_payload()[1].get_payload()[1]["Status"] == "5.3.4"  # type: ignore[union-attr,index]
         far.features = ()
-        mail_id = await office.mail("a@far.test", body=BODY + "dürr\r\n".encode())
+        mail_id = await office.mail("a@far.test", body="Subject: dürr\r\n\r\n".encode())
         await office.outcome(mail_id, "bounced")
         assert (await office.notice())[1].get_payload()[1].get_payload()[1]["Status"] == "5.6.3"  # type: ignore[union-attr,index]
         mail_id = await office.mail("jürgen@far.test", smtputf8=True)

@@ -7,12 +7,14 @@ send it again at the next attempt (RFC 5321 §6.1 prefers two copies to none).
 import asyncio
 import ssl
 from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
 from typing import TypeVar
 
 from barid_protocols.smtp import ClientConnection, EnvelopeDone, Lost, MessageDone, Phase, Reply
 
 from ...policy import replies
 from ...policy.addresses import for_the_wire
+from ...policy.seven_bit import to_seven_bit
 from ...ports.hosts import Answer, Fate, Hop, Letter, Stale
 from .channel import Channel
 from .timeouts import Timeouts
@@ -21,6 +23,11 @@ E = TypeVar("E")
 
 WRITE_SIZE = 64 * 1024
 """Bytes of a message gathered for one write, which costs 20-25 µs: most mails are one, with trace and final dot."""
+
+
+ENCODE_MOST = 1 << 20
+"""Bytes of a message that is encoded for a host without 8BITMIME: such hosts are few, and its memory is several times
+that. What has large attachments has them in base64 already."""
 
 
 class Broken(Exception):
@@ -83,9 +90,10 @@ class SmtpSession:
 
     async def send(self, letter: Letter) -> list[Answer]:
         """See Session."""
-        refused = await self._unfit(letter)
-        if refused is not None:
-            return [refused] * len(letter.recipients)
+        fitted = await self._fit(letter)
+        if isinstance(fitted, Answer):
+            return [fitted] * len(letter.recipients)
+        letter = fitted
         body = letter.body()
         # Read before the envelope: a body that can't be read should not cost the host a transaction.
         first = await anext(body, b"")
@@ -113,23 +121,31 @@ class SmtpSession:
 
     # --- the parts of a transaction
 
-    async def _unfit(self, letter: Letter) -> Answer | None:
-        """What this host can't take at all, by what it told at EHLO."""
+    async def _fit(self, letter: Letter) -> Letter | Answer:
+        """As this host can take it, by what it told at EHLO; or why it can't take it at all."""
         can = self.core.capabilities
-        if can.max_size is not None and letter.size > can.max_size:
-            reason = f"The message has {letter.size} bytes, the host takes {can.max_size}"
-            return Answer(Fate.BOUNCED, "5.3.4", self._hop.name, reason=reason)
+        if (too_large := self._too_large(letter.size)) is not None:
+            return too_large
         addresses = (letter.reverse_path, *letter.recipients)
         if "SMTPUTF8" not in can and (
             letter.smtputf8 or not all(for_the_wire(address).isascii() for address in addresses)
         ):
             reason = "The mail needs internationalized addresses or header (SMTPUTF8), which the host doesn't offer"
             return Answer(Fate.BOUNCED, "5.6.7", self._hop.name, reason=reason)
-        if "8BITMIME" not in can and not await _is_seven_bit(letter.body()):
-            # RFC 6152 §3: convert it or give it back. Conversion would break signatures.
+        if "8BITMIME" in can or await _is_seven_bit(letter.body()):
+            return letter
+        encoded = await _encoded(letter)
+        if encoded is None:
             reason = "The message has 8-bit content (8BITMIME), which the host doesn't offer to take"
             return Answer(Fate.BOUNCED, "5.6.3", self._hop.name, reason=reason)
-        return None
+        return self._too_large(encoded.size) or encoded
+
+    def _too_large(self, size: int) -> Answer | None:
+        most = self.core.capabilities.max_size
+        if most is None or size <= most:
+            return None
+        reason = f"The message has {size} bytes, the host takes {most}"
+        return Answer(Fate.BOUNCED, "5.3.4", self._hop.name, reason=reason)
 
     async def _envelope(self, letter: Letter) -> EnvelopeDone:
         reverse_path, *recipients = (for_the_wire(address) for address in (letter.reverse_path, *letter.recipients))
@@ -195,3 +211,18 @@ async def _is_seven_bit(body: AsyncIterator[bytes]) -> bool:
         if not chunk.isascii():
             return False
     return True
+
+
+async def _encoded(letter: Letter) -> Letter | None:
+    """The letter in 7 bits, whole in memory."""
+    if letter.size > ENCODE_MOST:
+        return None
+    message = b"".join([chunk async for chunk in letter.body()])
+    encoded = await asyncio.to_thread(to_seven_bit, message)
+    if encoded is None:
+        return None
+
+    async def body() -> AsyncIterator[bytes]:
+        yield encoded
+
+    return replace(letter, size=len(encoded), body=body)
