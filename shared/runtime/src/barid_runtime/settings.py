@@ -8,14 +8,15 @@
 Nothing is read at import: `load(SettingsOfMyService)` reads, once, at the start.
 """
 
+import json
 import os
 import socket
 import sys
 import tomllib
 from pathlib import Path
-from typing import Any, ClassVar, Literal, TypeVar
+from typing import Any, ClassVar, Literal, TypeVar, get_origin
 
-from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
@@ -51,6 +52,19 @@ class ServiceSettings(BaseSettings):
     drain_seconds: float = Field(default=20.0, ge=0, description="most seconds that a stop may take")
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_format: Literal["json", "console"] = "json"
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _lists_may_be_json(cls, value: Any, info: ValidationInfo) -> Any:
+        """As in the environment, so in a secret file and where a command gives a setting as text."""
+        if isinstance(value, str) and value[:1] in ("[", "{"):
+            field = cls.model_fields[info.field_name or ""]
+            if get_origin(field.annotation) in (tuple, list, set, frozenset, dict):
+                try:
+                    return json.loads(value)
+                except ValueError:
+                    pass
+        return value
 
     @classmethod
     def settings_customise_sources(

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import ClassVar
 
 import pytest
-from pydantic import SecretStr
+from pydantic import Field, SecretStr
 
 from barid_runtime.settings import EXIT_SETTINGS, ServiceSettings, SettingsError, load, load_or_exit
 
@@ -15,6 +15,8 @@ class RelaySettings(ServiceSettings):
     outbound: str = "capture"
     retries: int = 3
     api_secret: SecretStr = SecretStr("")
+    hashes: tuple[str, ...] = ()
+    routes: dict[str, str] = Field(default_factory=dict)
 
 
 @pytest.fixture(autouse=True)
@@ -40,6 +42,16 @@ def test_environment_then_secrets_then_file(tmp_path: Path, monkeypatch: pytest.
     assert settings.bus_password.get_secret_value() == "hush"
     assert settings.api_secret.get_secret_value() == "quiet"
     assert "hush" not in repr(settings)
+
+
+def test_lists_and_tables_are_json_wherever_they_are_text(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "hashes").write_text('["a", "b"]\n')
+    monkeypatch.setenv("BARID_SECRETS_DIR", str(tmp_path))
+    settings = load(RelaySettings, data="/d", routes='{"a.test": "host:25"}', outbound="[not json]")
+    assert (settings.hashes, settings.routes) == (("a", "b"), {"a.test": "host:25"})
+    assert settings.outbound == "[not json]"
+    with pytest.raises(SettingsError, match="BARID_HASHES is wrong"):
+        load(RelaySettings, data="/d", hashes="[not json]")
 
 
 def test_a_missing_setting_says_what_to_do() -> None:
