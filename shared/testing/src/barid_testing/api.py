@@ -39,6 +39,7 @@ class Api:
         return json.loads(answer) if answer else None
 
     def _ask(self, method: str, path: str, body: bytes | None, wait: float) -> bytes:
+        __tracebackhide__ = True
         connection = http.client.HTTPConnection(*self._address, timeout=TIMEOUT + wait)
         try:
             headers = {"Authorization": f"Bearer {self._key}", "Content-Type": "application/json"}

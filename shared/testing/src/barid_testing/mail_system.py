@@ -20,10 +20,24 @@ from .api import Api, ApiError, segment
 from .message import Message
 from .running import DidNotStart, Endpoint, RunningSystem
 
-__all__ = ["DOMAIN", "Account", "ApiError", "DidNotStart", "Endpoint", "MailSystem", "Message", "NoSuchMail"]
+__all__ = [
+    "ANYWHERE",
+    "DOMAIN",
+    "Account",
+    "ApiError",
+    "DidNotStart",
+    "Endpoint",
+    "MailSystem",
+    "Message",
+    "NoSuchMail",
+]
 
 DOMAIN = "example.test"
 """Ours, unless a test asks for another. `.test` is nobody's on the Internet (RFC 6761 §6.2)."""
+
+ANYWHERE = ("--set", 'smtp_ingress.relay_networks=["127.0.0.0/8"]')
+"""Options with which programs on this machine may send to any address by port `smtp`, without a log-in: most programs
+under test are set up for a relay like that. Mail for elsewhere is captured as ever."""
 
 CLIENT_TIMEOUT = 30.0
 
@@ -138,6 +152,7 @@ class MailSystem(RunningSystem):
         subject, sender, message_id: parts of them. after: a `mail_id`; then the first mail after that. within: seconds.
         Raises NoSuchMail, saying what did come.
         """
+        __tracebackhide__ = True
         address = _address(to)
         try:
             found = self.api.get(
@@ -161,10 +176,12 @@ class MailSystem(RunningSystem):
 
     async def aexpect(self, to: Account | str, subject: str | None = None, **more: Any) -> Message:
         """`expect` for tests that run on an event loop, which goes on meanwhile. more: as there."""
+        __tracebackhide__ = True
         return await asyncio.to_thread(self.expect, to, subject, **more)
 
     def expect_none(self, to: Account | str, subject: str | None = None, *, within: float = 1.0) -> None:
         """No such mail is there, nor comes within the time. Say a short time: it is always waited out."""
+        __tracebackhide__ = True
         try:
             found = self.expect(to, subject, within=within)
         except NoSuchMail:

@@ -19,6 +19,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="processes of the fixture mail_system; 0: one for each service (default: the ini value, 1)",
     )
     parser.addini("barid_processes", "processes of the fixture mail_system", default="1")
+    parser.addini(
+        "barid_relay",
+        "programs may send anywhere by mail_system's port smtp without a log-in, as to a local relay; it is captured",
+        type="bool",
+        default=True,
+    )
     parser.addini("barid_options", "further options of `barid up` for mail_system", type="args", default=[])
 
 
@@ -50,4 +56,7 @@ def mail_systems(
 def mail_system(mail_systems: "Callable[..., MailSystem]", pytestconfig: pytest.Config) -> "MailSystem":
     """A running Barid for the whole session (mail_system.py says what it can). Tests keep apart by using accounts of
     their own: `mail_system.account()`."""
-    return mail_systems(*pytestconfig.getini("barid_options"))
+    from .mail_system import ANYWHERE
+
+    relay = ANYWHERE if pytestconfig.getini("barid_relay") else ()
+    return mail_systems(*relay, *pytestconfig.getini("barid_options"))
