@@ -112,7 +112,9 @@ class Publishing(Protocol):
     """Tells the bus of what the journal has."""
 
     backlog: int
-    problem: str
+
+    @property
+    def problem(self) -> str: ...
 
     async def start(self) -> None: ...
 

@@ -8,6 +8,10 @@ from pydantic import Field
 from barid_runtime.networks import LOOPBACK, Network
 from barid_runtime.settings import ServiceSettings
 
+MOST_HOPS = 100
+"""Delivery sends back what has more Received fields, and a door that took more would only write notices to senders that
+may be forged. RFC 5321 §6.3 asks for 100 at least."""
+
 
 class Settings(ServiceSettings):
     """Ports: None closes a door, 0 takes any port."""
@@ -27,7 +31,10 @@ class Settings(ServiceSettings):
     max_size: int = Field(default=50 * 1024 * 1024, ge=64 * 1024, description="octets of a message")
     max_recipients: int = Field(default=1000, ge=100, description="of a transaction; RFC 5321 asks for 100 at least")
     max_hops: int = Field(
-        default=100, ge=10, description="Received fields (RFC 5321 §6.3) beyond which a mail goes in circles"
+        default=MOST_HOPS,
+        ge=10,
+        le=MOST_HOPS,
+        description="Received, or Delivered-To, fields beyond which a mail goes in circles ",
     )
     max_connections: int = Field(default=1000, ge=1)
     max_connections_per_network: int = Field(default=100, ge=1)

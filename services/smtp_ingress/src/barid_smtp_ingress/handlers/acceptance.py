@@ -15,7 +15,6 @@ from barid_protocols.mime.submission import prepare_submission
 from barid_protocols.smtp import (
     Address,
     Answer,
-    Profile,
     Reply,
     ServerConnection,
     format_date,
@@ -32,9 +31,7 @@ from ..policy.senders import judge_header
 from ..ports import Later
 from . import measures
 from .desk import Desk
-from .intake import Edit, Intake, refusal_of
-
-_MX = Profile.MX.value
+from .intake import Arrived, Edit, Intake, refusal_of
 
 log = get_logger("smtp_ingress")
 
@@ -67,15 +64,12 @@ def submission_edit(desk: Desk, mail_id: str) -> Edit:
     return edit
 
 
-def judge(desk: Desk, envelope: Envelope, summary: Summary, own: frozenset[str] | None) -> Reply | None:
+def judge(desk: Desk, envelope: Envelope, arrived: Arrived, own: frozenset[str] | None) -> Reply | None:
     """own: the keys of the submitter's addresses; None if nobody submits it."""
-    if summary.received_count > desk.settings.max_hops:
+    summary, delivered, _ = arrived
+    if summary.received_count > desk.settings.max_hops or len(delivered) > desk.settings.max_hops:
         return replies.LOOP
-    if (
-        envelope.profile == _MX
-        and envelope.reverse_path is not None
-        and was_delivered_to_one(summary.header, envelope.obligations)
-    ):
+    if delivered and envelope.reverse_path is not None and was_delivered_to_one(delivered, envelope.obligations):
         return replies.DELIVERED_BEFORE
     return judge_header(own, summary) if own is not None else None
 
@@ -108,11 +102,12 @@ def accept(
         return _accept_spooled(desk, envelope, core, intake, own)
     if intake.refusal is not None:
         return refuse(envelope, intake.refusal)
-    summary, body = intake.finish()
+    arrived = intake.finish()
+    body = arrived.body
     assert isinstance(body, bytes)
-    if (refusal := judge(desk, envelope, summary, own)) is not None:
+    if (refusal := judge(desk, envelope, arrived, own)) is not None:
         return refuse(envelope, refusal)
-    mail = _mail_of(desk, envelope, core, summary)
+    mail = _mail_of(desk, envelope, core, arrived.summary)
     begun = time.perf_counter()
     try:
         done = desk.journal.submit(mail, body)
@@ -127,13 +122,13 @@ async def _accept_spooled(
     try:
         if intake.refusal is not None:
             return refuse(envelope, intake.refusal)
-        summary, body = intake.finish()
-        if (refusal := judge(desk, envelope, summary, own)) is not None:
+        arrived = intake.finish()
+        if (refusal := judge(desk, envelope, arrived, own)) is not None:
             return refuse(envelope, refusal)
-        mail = _mail_of(desk, envelope, core, summary)
+        mail = _mail_of(desk, envelope, core, arrived.summary)
         begun = time.perf_counter()
         try:
-            await desk.journal.append(mail, body)
+            await desk.journal.append(mail, arrived.body)
         except JournalError as error:
             return _refused(envelope, error)
         return _taken(envelope, mail, begun)
