@@ -26,6 +26,9 @@ PATIENCE = 30.0
 
 THREADS: tuple[tuple[Door, int], ...] = (("mx", 4), ("submission", 1), ("lmtp", 1), ("append", 1))
 
+HUGE_AFTER = 100
+"""Mails accepted, so that the huge ones meet the blows."""
+
 EXPUNGED_AT_ONCE = 3
 MOVED_AT_ONCE = 5
 
@@ -41,7 +44,7 @@ class Load:
         self._stopping = threading.Event()
         self._going = threading.Event()
         self._resting = threading.Semaphore(0)
-        self._huge = huge
+        self._huge = huge  # that have still to be accepted
         self._accepted = 0
         self.letters: dict[int, Letter] = {}
         self.moved: set[int] = set()
@@ -126,12 +129,17 @@ class Load:
             return
         with self._door(door) as client:
             while self._on():
-                kind = HUGE if door == "mx" and self._takes_huge() else rng.choices(kinds, weights)[0]
-                self._send(client, self._letter(kind))
+                huge = door == "mx" and self._takes_huge()
+                letter = self._letter(HUGE if huge else rng.choices(kinds, weights)[0])
+                try:
+                    self._send(client, letter)
+                finally:
+                    if huge and letter.fate != "accepted":
+                        self._huge += 1
 
     def _takes_huge(self) -> bool:
         with self._lock:
-            if not self._huge or self._accepted < 50:
+            if not self._huge or self._accepted < HUGE_AFTER:
                 return False
             self._huge -= 1
             return True
@@ -149,12 +157,13 @@ class Load:
         if door == "submission":
             context = ssl._create_unverified_context()
             client = smtplib.SMTP_SSL(*self._system.submissions, timeout=PATIENCE, context=context)
-            client.login(self._town.eve.login, self._town.eve.password)
         elif door == "lmtp":
             client = smtplib.LMTP(*self._system.lmtp, timeout=PATIENCE)
         else:
             client = smtplib.SMTP(*self._system.smtp, timeout=PATIENCE)
         try:
+            if door == "submission":
+                client.login(self._town.eve.login, self._town.eve.password)
             client.ehlo_or_helo_if_needed()
             yield client
         finally:

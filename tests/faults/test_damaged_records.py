@@ -26,8 +26,9 @@ SIZES = {"small": 2_000, "large": 1_000_000, "object": 9_000_000}
 
 
 @pytest.fixture(scope="module")
-def system(mail_systems: Callable[..., MailSystem]) -> MailSystem:
-    return mail_systems(processes=0)
+def stopped(mail_systems: Callable[..., MailSystem]) -> MailSystem:
+    """For what happens while nobody looks. The last test of this file leaves it in ruins."""
+    return mail_systems()
 
 
 def corrupt(system: MailSystem, text: bytes) -> Path:
@@ -130,9 +131,8 @@ def test_the_doctor_names_the_mail(system: MailSystem) -> None:
     assert letters[1].mail_id not in text
 
 
-def test_a_body_rots_while_the_system_is_stopped(mail_systems: Callable[..., MailSystem]) -> None:
-    system = mail_systems()
-    reader = system.account()
+def test_a_body_rots_while_the_system_is_stopped(stopped: MailSystem) -> None:
+    system, reader = stopped, stopped.account()
     letters = five_letters(system, reader, 2_000, "stopped")
     system.stop()
     corrupt(system, b"stopped 2 here")
@@ -167,9 +167,8 @@ def test_a_record_rots_before_it_was_delivered(mail_systems: Callable[..., MailS
     system.stop()
 
 
-def test_rot_in_a_database_is_found_by_the_doctor(mail_systems: Callable[..., MailSystem]) -> None:
-    system = mail_systems()
-    reader = system.account()
+def test_rot_in_a_database_is_found_by_the_doctor(stopped: MailSystem) -> None:
+    system, reader = stopped, stopped.account()
     five_letters(system, reader, 2_000, "database")
     system.stop()
     database = system.data / "mailstore.db"

@@ -48,8 +48,9 @@ class Disk:
         self._ballast.unlink(missing_ok=True)
 
 
-@pytest.fixture(params=["tmpfs", "ext4"])
-def disk(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Disk]:
+@pytest.fixture(scope="module", params=["tmpfs", "ext4"])
+def disk(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Disk]:
+    tmp_path = tmp_path_factory.mktemp("disk")
     mounted = tmp_path / "disk"
     mounted.mkdir()
     if os.geteuid() != 0:
@@ -73,10 +74,10 @@ def disk(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Disk]:
         subprocess.run(["umount", "-l", str(mounted)], check=True)
 
 
-@pytest.fixture
-def system(disk: Disk, tmp_path: Path) -> Iterator[MailSystem]:
+@pytest.fixture(scope="module")
+def system(disk: Disk, tmp_path_factory: pytest.TempPathFactory) -> Iterator[MailSystem]:
     """Its data stand on the small disk; its log, and what tests know it by, do not."""
-    made = MailSystem(tmp_path / "system", processes=0)
+    made = MailSystem(tmp_path_factory.mktemp("system"), processes=0)
     made.data = disk.path / "data"
     with made:
         yield made
