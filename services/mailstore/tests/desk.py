@@ -211,6 +211,8 @@ class People:
 
     async def resolve(self, request: directory.ResolveRequest) -> directory.ResolveReply:
         """All addresses are elsewhere."""
+        if self.away:
+            raise OperationFailed("unavailable")
         return directory.ResolveReply(
             resolutions=[
                 directory.Resolution(

@@ -144,18 +144,3 @@ async def test_packs_of_appends_alone_are_closed_and_live_as_long_as_their_messa
         pass
     await reconciler.round()
     assert states(root) == []
-
-
-async def test_a_damaged_record_does_not_keep_its_neighbours_back(
-    desk: Desk, bus: Bus, root: Path, relay: Relay, reconciler: Reconciler
-) -> None:
-    mails, _ = await accept(bus, root, [owed("bob") for _ in range(5)])
-    await delete_streams(bus)
-    ref = mails[2].ref
-    assert ref is not None
-    with open(root / ref.pack, "r+b") as pack:
-        pack.seek(ref.offset + 60)
-        pack.write(b"\xff" * 20)
-    await reconciler.round()
-    again = await published(bus, "mda", ACCEPTED_LOCAL.subject)
-    assert [mail.mail_id for mail in again] == [mail.mail_id for mail in mails if mail is not mails[2]]

@@ -8,6 +8,7 @@ from barid_contracts.mail import Accepted
 from barid_runtime.clock import Clock
 from barid_runtime.journal import lifecycle, scan
 from barid_runtime.journal.lifecycle import PackInfo
+from barid_runtime.journal.port import BodyMissing
 
 from ..policy.times import time_prefix
 from ..ports.packs import PackEntry, PackState
@@ -42,6 +43,16 @@ class LocalPacks:
         def read() -> list[Accepted]:
             found = [e for e in lifecycle.published_entries(self._infos[pack]) if e.offset in wanted]
             return [mail for mail, _ in scan.load(self._root, pack, found)]
+
+        return await asyncio.to_thread(read)
+
+    async def load_again(self, pack: str, offset: int) -> Accepted | None:
+        def read() -> Accepted | None:
+            try:
+                found = [entry for entry in scan.index(self._root / pack) if entry.offset == offset]
+                return next((mail for mail, _ in scan.load(self._root, pack, found)), None)
+            except BodyMissing:
+                return None
 
         return await asyncio.to_thread(read)
 

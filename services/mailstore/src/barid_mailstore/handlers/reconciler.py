@@ -25,10 +25,11 @@ from barid_runtime.journal.port import JournalError
 from barid_runtime.logging import get_logger
 
 from ..policy.timeline import time_of
-from ..ports.packs import PackEntry, Packs, PackState
+from ..ports.packs import Damaged, PackEntry, Packs, PackState
 from ..ports.store import Store
 from ..settings import Settings
 from .settling import Meters, publish_again
+from .telling import Teller
 
 OPEN_EVERY = 10
 """Rounds between two walks over packs that are being written."""
@@ -51,15 +52,21 @@ MOST_KEYS = 2_000
 MOST_AGAIN = 2_000
 """Mails of one pack published again in one round; the rest follow when these have their outcome."""
 
+Owed = dict[str, list[int]]
+"""mail_id → the numbers of its obligations without an outcome."""
+
 log = get_logger("mailstore.reconciler")
 
 
 class Reconciler:
-    def __init__(self, store: Store, packs: Packs, bus: Bus, clock: Clock, meters: Meters, settings: Settings) -> None:
+    def __init__(
+        self, store: Store, packs: Packs, bus: Bus, clock: Clock, teller: Teller, meters: Meters, settings: Settings
+    ) -> None:
         self._store = store
         self._packs = packs
         self._bus = bus
         self._clock = clock
+        self._teller = teller
         self._meters = meters
         self._settings = settings
         self._task: asyncio.Task[None] | None = None
@@ -163,9 +170,9 @@ class Reconciler:
         entries = await self._packs.entries(pack.name)
         old = [entry for entry in entries if time_of(entry.mail_id) < before]
         local = await self._missing_local(entries)
-        await self._again(pack.name, ACCEPTED_LOCAL.subject, [entry for entry in old if entry.mail_id in local], wait)
+        await self._again(pack.name, ACCEPTED_LOCAL.subject, old, local, wait)
         remote = await self._missing_remote(entries)
-        await self._again(pack.name, ACCEPTED_REMOTE.subject, [entry for entry in old if entry.mail_id in remote], wait)
+        await self._again(pack.name, ACCEPTED_REMOTE.subject, old, remote, wait)
         if pack.complete and not local and not remote:
             await self._store.bodies.closing(pack.name)
             await self._packs.close(pack.name)
@@ -175,39 +182,57 @@ class Reconciler:
                 self._tries.pop((ACCEPTED_REMOTE.subject, entry.mail_id), None)
             log.info("pack closed", pack=pack.name, mails=len(entries))
 
-    async def _missing_local(self, entries: Sequence[PackEntry]) -> set[str]:
+    async def _missing_local(self, entries: Sequence[PackEntry]) -> Owed:
         keys = [Key(mail_id=entry.mail_id, n=n) for entry in entries for n in entry.local]
-        missing: set[str] = set()
+        missing: Owed = {}
         for start in range(0, len(keys), MOST_KEYS):
-            found = await self._store.ledger.missing(keys[start : start + MOST_KEYS])
-            missing.update(key.mail_id for key in found)
+            for key in await self._store.ledger.missing(keys[start : start + MOST_KEYS]):
+                missing.setdefault(key.mail_id, []).append(key.n)
         return missing
 
-    async def _missing_remote(self, entries: Sequence[PackEntry]) -> set[str]:
-        """Raises BusError if the relay doesn't answer: nothing is closed then."""
+    async def _missing_remote(self, entries: Sequence[PackEntry]) -> Owed:
+        """Those that neither the relay knows, nor we, who hold what nobody can read. Raises BusError if the relay
+        doesn't answer: nothing is closed then."""
         keys = [Key(mail_id=entry.mail_id, n=n) for entry in entries for n in entry.remote]
-        missing: set[str] = set()
+        missing: Owed = {}
         for start in range(0, len(keys), MOST_KEYS):
             reply = await call(self._bus, RELAY_MISSING, MissingRequest(keys=keys[start : start + MOST_KEYS]))
-            missing.update(key.mail_id for key in reply.keys)
+            for key in await self._store.ledger.missing(reply.keys) if reply.keys else ():
+                missing.setdefault(key.mail_id, []).append(key.n)
         return missing
 
-    async def _again(self, pack: str, subject: str, owed: list[PackEntry], wait: float | None) -> None:
+    async def _again(self, pack: str, subject: str, old: list[PackEntry], missing: Owed, wait: float | None) -> None:
         """wait: seconds since the last time, None for what its number of tries says."""
         now = self._clock.now()
+        owed = [entry for entry in old if entry.mail_id in missing]
         due = [entry for entry in owed if now >= self._next_try(subject, entry.mail_id, wait)][:MOST_AGAIN]
         if not due:
             return
         self._meters.owed.inc(len(due))
         mails = await self._packs.load(pack, due)
         await publish_again(self._bus, subject, mails)
-        for entry in due:
-            self._tried(subject, entry.mail_id, now)
-        self._meters.republished.inc(len(mails))
-        log.warning("published again", pack=pack, subject=subject, mails=len(mails), owed=len(owed))
-        for mail_id in {entry.mail_id for entry in due} - {mail.mail_id for mail in mails} - self._damaged:
-            self._damaged.add(mail_id)
-            log.error("record damaged, mail lost", pack=pack, mail_id=mail_id)
+        sound = {mail.mail_id for mail in mails}
+        for mail_id in sound:
+            self._tried(subject, mail_id, now)
+        if mails:
+            self._meters.republished.inc(len(mails))
+            log.warning("published again", pack=pack, subject=subject, mails=len(mails), owed=len(owed))
+        if len(sound) < len(due):
+            damaged = [entry for entry in due if entry.mail_id not in sound]
+            await self._hold(pack, [Damaged(e.mail_id, e.offset, tuple(missing[e.mail_id])) for e in damaged])
+
+    async def _hold(self, pack: str, records: list[Damaged]) -> None:
+        """What can't be read twice, a round apart, ends as held: a disk may have failed to read it once only."""
+        twice = [record for record in records if record.mail_id in self._damaged]
+        for record in records:
+            if record.mail_id not in self._damaged:
+                self._damaged.add(record.mail_id)
+                log.error("record damaged", pack=pack, mail_id=record.mail_id, offset=record.offset)
+        if twice:
+            held = await self._teller.tell(await self._store.held.hold_damaged(pack, twice))
+            self._meters.damaged.inc(held)
+            log.error("damaged records held", pack=pack, mails=[record.mail_id for record in twice])
+            self._damaged.difference_update(record.mail_id for record in twice)
 
     def _next_try(self, subject: str, mail_id: str, wait: float | None) -> float:
         at, tries = self._tries.get((subject, mail_id), (0.0, 0))

@@ -52,7 +52,7 @@ class Mailstore:
         teller = limits.teller = Teller(bus, limits.learn, doors.outbox.notify, sweeper.notify)
         serving = self._serving = Serving(bus)
         for handlers in (
-            SettlingHandlers(store, bus, teller, self._meters),
+            SettlingHandlers(store, doors.packs, bus, teller, self._meters),
             MailboxHandlers(store, teller),
             MessageHandlers(store, teller, clock),
             ScriptHandlers(store, teller),
@@ -62,7 +62,7 @@ class Mailstore:
             await handlers.serve(serving)
         await teller.started()
         sweeper.start()
-        self.reconciler = Reconciler(store, doors.packs, bus, clock, self._meters, self._settings)
+        self.reconciler = Reconciler(store, doors.packs, bus, clock, teller, self._meters, self._settings)
         self.reconciler.start()
         self.retention = Retention(store, doors.packs, bus, clock, teller, self._forgotten, self._settings)
         self.retention.start()

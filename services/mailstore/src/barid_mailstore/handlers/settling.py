@@ -2,7 +2,7 @@
 
 from typing import get_args
 
-from barid_contracts.mail import ACCEPTED_LOCAL, Accepted, AcceptedBatch
+from barid_contracts.mail import ACCEPTED_LOCAL, ACCEPTED_REMOTE, Accepted, AcceptedBatch, Key
 from barid_contracts.queue import HELD_ACT, HELD_LIST, HeldAction, HeldPage, QueueActionReply, QueueListRequest
 from barid_contracts.settle import (
     COUNT_ATTEMPT,
@@ -20,6 +20,7 @@ from barid_runtime.ids import new_id
 from barid_runtime.logging import get_logger
 from barid_runtime.metrics import Metrics
 
+from ..ports.packs import Packs
 from ..ports.store import Store
 from .serving import Serving, parsed
 from .telling import Teller
@@ -42,14 +43,16 @@ class Meters:
         self.owed = metrics.counter("reconciler_owed", "Obligations found without an outcome")
         self.republished = metrics.counter("reconciler_republished", "Mails published again")
         self.closed = metrics.counter("packs_closed", "Packs that owe nothing any more")
+        self.damaged = metrics.counter("damaged", "Obligations held because their record can't be read")
         self.deleted = metrics.counter("packs_deleted", "Packs and large bodies deleted")
         self.settled_total = 0
         """All outcomes since the start; the reconciler looks whether delivery is at work."""
 
 
 class SettlingHandlers:
-    def __init__(self, store: Store, bus: Bus, teller: Teller, meters: Meters) -> None:
+    def __init__(self, store: Store, packs: Packs, bus: Bus, teller: Teller, meters: Meters) -> None:
         self._store = store
+        self._packs = packs
         self._bus = bus
         self._teller = teller
         self._meters = meters
@@ -110,9 +113,28 @@ class SettlingHandlers:
     async def held_act(self, request: HeldAction) -> QueueActionReply:
         if request.action == "discard":
             return QueueActionReply(changed=await self._teller.tell(await self._store.held.discard(request.keys)))
+        handed_over = await self._mend(request.keys)
         mails = await self._teller.tell(await self._store.held.release(request.keys))
         await publish_again(self._bus, ACCEPTED_LOCAL.subject, mails)
-        return QueueActionReply(changed=len(mails))
+        return QueueActionReply(changed=len(mails) + handed_over)
+
+    async def _mend(self, keys: list[Key]) -> int:
+        """Look again at records that could not be read. Returns how many of them are the relay's now."""
+        held = self._store.held
+        handed_over = 0
+        for key, pack, offset in await held.damaged(keys):
+            mail = await self._packs.load_again(pack, offset)
+            own = [o for o in mail.obligations if o.n == key.n] if mail is not None else []
+            if mail is None or not own:
+                log.warning("still damaged", mail_id=key.mail_id, n=key.n, pack=pack)
+            elif own[0].kind == "account":
+                await self._teller.tell(await held.mend(key, mail))
+            else:
+                # The bus has it before we let it go: what the relay gets twice changes nothing there.
+                await publish_again(self._bus, ACCEPTED_REMOTE.subject, [mail.model_copy(update={"obligations": own})])
+                await self._teller.tell(await held.hand_over(key))
+                handed_over += 1
+        return handed_over
 
 
 async def publish_again(bus: Bus, subject: str, mails: list[Accepted]) -> None:

@@ -55,9 +55,10 @@ def timeline(
     steps: list[TraceStep] = []
     details: list[dict[str, Any]] = [json.loads(row.detail) if row.detail else {} for row in rows]
     if rows:
-        origin = next((row.reverse_path for row in rows if row.reverse_path is not None), "")
+        origin = next((row.reverse_path for row in rows if row.reverse_path is not None), None)
         subject = next((row.subject for row in rows if row.subject), "")
-        detail = f"from <{origin}>" + (f", subject {subject!r}" if subject else "")
+        detail = "" if origin is None else f"from <{origin}>"  # nobody knows of a record that can't be read
+        detail += f", subject {subject!r}" if subject else ""
         at = next((told["accepted"] for told in details if "accepted" in told), time_of(mail_id))
         parent = next((told["parent"] for told in details if "parent" in told), None)
         steps.append(TraceStep(at=at, mail_id=mail_id, what="accepted", detail=detail, parent=parent))

@@ -27,6 +27,15 @@ class PackEntry:
     remote: tuple[int, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Damaged:
+    """A record that can't be read, and its obligations that have no outcome."""
+
+    mail_id: str
+    offset: int
+    numbers: tuple[int, ...]
+
+
 class Packs(Protocol):
     """All takes as long as the disk does, off the loop. Raises JournalError."""
 
@@ -38,6 +47,9 @@ class Packs(Protocol):
 
     async def load(self, pack: str, entries: Sequence[PackEntry]) -> list[Accepted]:
         """These mails, with their references. Damaged ones are left out."""
+
+    async def load_again(self, pack: str, offset: int) -> Accepted | None:
+        """The mail whose record stands there, of any pack; None if it still can't be read."""
 
     async def named(self, before: float) -> set[str]:
         """Mails accepted before a time (epoch seconds) that a pack names which isn't closed: ids."""

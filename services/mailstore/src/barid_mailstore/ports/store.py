@@ -4,6 +4,7 @@ Every method that returns a Commit is one transaction: durable when it returns, 
 raise `Refused` for what can't be done, and `DatabaseError` for what can't be done now.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
@@ -26,6 +27,7 @@ from barid_contracts.store import (
 from barid_contracts.trace import TraceStep
 
 from .commits import Commit
+from .packs import Damaged
 from .retention import Retention
 
 Mode = Literal["set", "add", "remove"]
@@ -112,6 +114,18 @@ class HeldMails(Protocol):
         """They are owed again; the mails to publish."""
 
     async def discard(self, keys: list[Key]) -> Commit[int]: ...
+
+    async def hold_damaged(self, pack: str, records: Sequence[Damaged]) -> Commit[int]:
+        """Obligations that can't be read, and have no outcome; returns how many that were."""
+
+    async def damaged(self, keys: Sequence[Key]) -> list[tuple[Key, str, int]]:
+        """Those of the keys that are held as damaged: with pack, and offset of the record."""
+
+    async def mend(self, key: Key, mail: Accepted) -> Commit[None]:
+        """The record can be read again."""
+
+    async def hand_over(self, key: Key) -> Commit[None]:
+        """The relay has it: it is held here no more."""
 
     async def released_before(self, at: float, limit: int) -> list[Accepted]:
         """Released before `at` (epoch seconds), and without a new outcome."""

@@ -1,4 +1,4 @@
--- revision 0002
+-- revision 0003
 CREATE TABLE alembic_version (
 	version_num VARCHAR(32) NOT NULL, 
 	CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num)
@@ -151,7 +151,7 @@ CREATE TABLE held (
 	attempts INTEGER NOT NULL, 
 	released BIGINT, 
 	pack TEXT NOT NULL, 
-	accepted TEXT NOT NULL, 
+	accepted TEXT NOT NULL, "offset" BIGINT, 
 	PRIMARY KEY (mail_id, n)
 );
 
@@ -212,4 +212,4 @@ CREATE INDEX body_pack ON body (pack);
 
 CREATE INDEX message_body ON message (body);
 
-INSERT INTO alembic_version VALUES ('0002');
+INSERT INTO alembic_version VALUES ('0003');

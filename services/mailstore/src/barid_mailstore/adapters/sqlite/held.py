@@ -1,19 +1,27 @@
-"""Mails that crashed their handler, kept whole until an operator decides.
+"""Mails that crashed their handler, and records that can't be read, kept until an operator decides.
 
 States of a row: *held* (its outcome stands in the ledger), then either gone with outcome `discarded`, or *released*:
 owed again, the ledger's row is deleted, and this row stays until a new outcome deletes it. A crash between the release
 and its publishing leaves a released row, which the reconciler publishes again.
+
+A *damaged* record's row has the record's `offset` in its pack, and nothing else is known of it: not whose it is, nor
+who sent it. It is here for remote obligations too, since nobody could tell the relay what to do. When its pack is put
+right (from a copy), it is *mended*: from then on it is as any held mail.
 """
 
 import json
+from collections.abc import Sequence
 
 from barid_contracts.mail import Accepted, Key
 from barid_contracts.queue import HeldItem, HeldPage
 from barid_runtime.database.port import Cursor
 
 from ...ports.commits import Commit
+from ...ports.packs import Damaged
 from .index import Index
 from .unit import Unit
+
+DAMAGED = "damaged: the record in its pack can't be read"
 
 
 class SqliteHeld:
@@ -49,7 +57,8 @@ class SqliteHeld:
             for key in keys:
                 name = (key.mail_id, key.n)
                 row = unit.cursor.one(
-                    "UPDATE held SET released = ? WHERE mail_id = ? AND n = ? AND released IS NULL RETURNING accepted",
+                    "UPDATE held SET released = ? WHERE mail_id = ? AND n = ? AND released IS NULL AND offset IS NULL"
+                    " RETURNING accepted",
                     (int(unit.now * 1000), *name),
                 )
                 if row is None:
@@ -95,3 +104,66 @@ class SqliteHeld:
                 )
             ]
         )
+
+    async def hold_damaged(self, pack: str, records: Sequence[Damaged]) -> Commit[int]:
+        """Returns how many obligations that were."""
+
+        def work(unit: Unit) -> int:
+            now, count = int(unit.now * 1000), 0
+            for record in records:
+                for n in record.numbers:
+                    unit.cursor.execute(
+                        "INSERT OR IGNORE INTO ledger VALUES (?, ?, NULL, 'held', ?, NULL, '', NULL, NULL, ?)",
+                        (record.mail_id, n, now, json.dumps({"reason": DAMAGED})),
+                    )
+                    if not unit.cursor.changes():
+                        continue
+                    unit.dirty = True
+                    count += 1
+                    unit.cursor.execute(
+                        "INSERT OR REPLACE INTO held VALUES (?, ?, '', ?, ?, 0, NULL, ?, '', ?)",
+                        (record.mail_id, n, DAMAGED, now, pack, record.offset),
+                    )
+            return count
+
+        return await self._index.write(work)
+
+    async def damaged(self, keys: Sequence[Key]) -> list[tuple[Key, str, int]]:
+        def work(cursor: Cursor) -> list[tuple[Key, str, int]]:
+            found: list[tuple[Key, str, int]] = []
+            for key in keys:
+                row = cursor.one(
+                    "SELECT pack, offset FROM held WHERE mail_id = ? AND n = ? AND offset IS NOT NULL",
+                    (key.mail_id, key.n),
+                )
+                if row is not None:
+                    found.append((key, row[0], row[1]))
+            return found
+
+        return await self._index.read(work)
+
+    async def mend(self, key: Key, mail: Accepted) -> Commit[None]:
+        own = [o for o in mail.obligations if o.n == key.n]
+
+        def work(unit: Unit) -> None:
+            unit.dirty = True
+            unit.cursor.execute(
+                "UPDATE held SET offset = NULL, account = ?, accepted = ? WHERE mail_id = ? AND n = ?",
+                (
+                    own[0].account or "" if own else "",
+                    mail.model_copy(update={"obligations": own}).model_dump_json(),
+                    key.mail_id,
+                    key.n,
+                ),
+            )
+
+        return await self._index.write(work)
+
+    async def hand_over(self, key: Key) -> Commit[None]:
+        def work(unit: Unit) -> None:
+            unit.dirty = True
+            name = (key.mail_id, key.n)
+            unit.cursor.execute("DELETE FROM held WHERE mail_id = ? AND n = ?", name)
+            unit.cursor.execute("DELETE FROM ledger WHERE mail_id = ? AND n = ? AND outcome = 'held'", name)
+
+        return await self._index.write(work)

@@ -24,7 +24,7 @@ from .unit import Unit
 
 _INSERT_LEDGER = "INSERT INTO ledger VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 _INSERT_OUTBOX = "INSERT OR IGNORE INTO outbox VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, NULL)"
-_INSERT_HELD = "INSERT OR REPLACE INTO held VALUES (?, ?, ?, ?, ?, ?, NULL, ?, ?)"
+_INSERT_HELD = "INSERT OR REPLACE INTO held VALUES (?, ?, ?, ?, ?, ?, NULL, ?, ?, NULL)"
 
 _KNOWN = "SELECT mail_id, n, body FROM ledger WHERE mail_id IN (SELECT value FROM json_each(?))"
 
