@@ -16,5 +16,5 @@ ROOT = Path(__file__).resolve().parent.parent
 packages = [tomllib.loads(p.read_text())["project"] for p in sorted(ROOT.glob("*/*/pyproject.toml"))]
 ours = {project["name"] for project in packages}
 lists = [needs for project in packages for needs in (project["dependencies"], *_extras(project))]
-wanted = {need for needs in lists for need in needs if need not in ours}
+wanted = {need for needs in lists for need in needs if need.partition("[")[0] not in ours}
 print("\n".join(sorted(wanted)))

@@ -34,10 +34,10 @@ print("whole")
 """
 
 
-def declared(project: Path) -> list[Requirement]:
-    return [
-        Requirement(text) for text in tomllib.loads((project / "pyproject.toml").read_text())["project"]["dependencies"]
-    ]
+def declared(project: Path, extras: set[str]) -> list[Requirement]:
+    table = tomllib.loads((project / "pyproject.toml").read_text())["project"]
+    optional = [text for extra in extras for text in table["optional-dependencies"][extra]]
+    return [Requirement(text) for text in [*table["dependencies"], *optional]]
 
 
 def closure(name: str) -> tuple[set[str], dict[str, Distribution]]:
@@ -54,7 +54,7 @@ def closure(name: str) -> tuple[set[str], dict[str, Distribution]]:
         seen.add((key, tuple(sorted(need.extras))))
         if key in PROJECTS:
             own.add(key)
-            waiting += declared(PROJECTS[key])
+            waiting += declared(PROJECTS[key], need.extras)
             continue
         try:
             foreign[key] = found = distribution(key)
@@ -94,7 +94,9 @@ def test_the_workspace_has_the_packages_that_the_architecture_names() -> None:
 
 @pytest.mark.parametrize("name", sorted(PROJECTS))
 def test_installs_and_imports_alone(name: str, wheels: dict[str, Path], tmp_path: Path) -> None:
-    own, foreign = closure(name)
+    # All its modules are imported, so with all its extras.
+    extras = tomllib.loads((PROJECTS[name] / "pyproject.toml").read_text())["project"].get("optional-dependencies", {})
+    own, foreign = closure(f"{name}[{','.join(extras)}]")
     beside = tmp_path / "site-packages"
     beside.mkdir()
     for found in foreign.values():
