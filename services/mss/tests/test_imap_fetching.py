@@ -2,6 +2,9 @@
 
 import hashlib
 from pathlib import Path
+from typing import Any
+
+from barid_mss.adapters.socket_wire import SocketWire
 
 from .house import TRACE, House, letter
 
@@ -12,6 +15,50 @@ MULTIPART = (
     b"--b\r\nContent-Type: message/rfc822\r\n\r\nSubject: inner\r\n\r\ninner text\r\n"
     b"--b--\r\n"
 )
+
+
+class _Writes:
+    """A transport that counts."""
+
+    def __init__(self, transport: Any) -> None:
+        self._transport = transport
+        self.sizes: list[int] = []
+
+    def write(self, data: bytes) -> None:
+        self.sizes.append(len(data))
+        self._transport.write(data)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._transport, name)
+
+
+def counted(house: House) -> _Writes:
+    assert house.server is not None
+    (wire,) = house.server._open()
+    assert isinstance(wire, SocketWire)
+    wire.transport = _Writes(wire.transport)
+    return wire.transport
+
+
+async def test_one_message_and_its_tagged_ok_leave_in_one_write(house: House) -> None:
+    await house.deliver("bob")
+    client = await house.imap(mailbox="INBOX")
+    await client.ok("FETCH 1 BODY.PEEK[]")
+    writes = counted(house)
+    for command in ("FETCH 1 (UID FLAGS)", "FETCH 1 ENVELOPE", "FETCH 1 BODY.PEEK[]", "UID FETCH 1 (RFC822.SIZE)"):
+        await client.ok(command)
+        assert len(writes.sizes) == 1, command
+        writes.sizes.clear()
+
+
+async def test_a_pipeline_that_asks_for_much_is_not_gathered_before_it_leaves(house: House) -> None:
+    for _ in range(20):
+        await house.deliver("bob")
+    client = await house.imap(mailbox="INBOX")
+    writes = counted(house)
+    client.send(b"".join(b"p%d FETCH 1:* FLAGS\r\n" % n for n in range(500)))
+    await client.answer(b"p499")
+    assert max(writes.sizes) < 20_000
 
 
 async def test_what_the_index_knows(house: House) -> None:

@@ -62,9 +62,14 @@ class ImapSession(Driver):
 
     async def pump(self) -> None:
         core = self.core
+        answered = False
         while (event := core.next_event()) is not None:
-            if self.wire.clogged:
+            if answered and isinstance(event, Command):
+                # A pipeline may ask for megabytes with every line: what was answered leaves first, and others get on.
+                await self.room()
+            elif self.wire.clogged:
                 await self.wire.drained()
+            answered = True
             await self._answer(event)
             if not self.busy:
                 self.settle()

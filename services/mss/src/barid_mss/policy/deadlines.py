@@ -12,7 +12,7 @@ LOGIN = DEFAULT_DEADLINE
 """Seconds for the directory: it refuses by itself to queue hashes for longer than half of this."""
 
 A_MESSAGE = 0.000_5
-"""Seconds more for each message of a change: ten times what the mailstore's writer needs, for others are before us."""
+"""Seconds more for each message of a change: fifty times what the mailstore needs, for others are before us."""
 
 LATE = 1.0
 """Seconds that we wait on for the answer to what may not be begun any more: it may have been begun just before."""

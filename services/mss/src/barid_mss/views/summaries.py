@@ -79,17 +79,7 @@ class Summaries:
         Some hundred UIDs at a time: the caller holds what it gets, whatever is kept here.
         """
         wanted = frozenset(fields)
-        found: dict[int, Card] = {}
-        missing: list[int] = []
-        cards = self._cards
-        for uid in uids:
-            key = (mailbox.mailbox, mailbox.uidvalidity, uid)
-            card = cards.get(key)
-            if card is not None and wanted <= card.known:
-                cards.move_to_end(key)
-                found[uid] = card
-            else:
-                missing.append(uid)
+        found, missing = self._known(mailbox, uids, wanted)
         ordered = sorted(wanted)
         while missing:
             reply = await call(
@@ -102,6 +92,26 @@ class Summaries:
             missing = reply.more if reply.rows else []
         self._shrink()
         return found
+
+    def at_hand(self, mailbox: MailboxKey, uids: Sequence[int], fields: Fields) -> dict[int, Card] | None:
+        """The same, if nobody need be asked."""
+        found, missing = self._known(mailbox, uids, fields)
+        return None if missing else found
+
+    def _known(self, mailbox: MailboxKey, uids: Sequence[int], wanted: Fields) -> tuple[dict[int, Card], list[int]]:
+        """By UID; and those of which not all is known."""
+        found: dict[int, Card] = {}
+        missing: list[int] = []
+        cards = self._cards
+        for uid in uids:
+            key = (mailbox.mailbox, mailbox.uidvalidity, uid)
+            card = cards.get(key)
+            if card is not None and wanted <= card.known:
+                cards.move_to_end(key)
+                found[uid] = card
+            else:
+                missing.append(uid)
+        return found, missing
 
     def _learn(self, key: tuple[int, int, int], row: Summary, fields: Fields) -> Card:
         card = self._cards.pop(key, None)
