@@ -20,6 +20,9 @@ _ZEROS = bytes(1024 * 1024)
 _DSYNC: int = getattr(os, "RWF_DSYNC", 0)
 _RANGE_COPY = hasattr(os, "copy_file_range")
 
+_NO_RANGE_COPY: Final = frozenset({errno.EXDEV, errno.EINVAL, errno.EOPNOTSUPP, errno.ENOSYS, errno.EPERM})
+"""This file system, or what contains us, doesn't copy inside the kernel."""
+
 
 class Device:
     """The local file system. All of it blocks, and is called from threads."""
@@ -52,11 +55,19 @@ class Device:
     def copy(self, source: int, target: int, offset: int, size: int) -> None:
         """The first `size` bytes of one file to `offset` of another, inside the kernel if it can."""
         done = 0
+        in_kernel = _RANGE_COPY
         while done < size:
-            if _RANGE_COPY:
-                step = os.copy_file_range(source, target, min(_COPY, size - done), done, offset + done)
+            wanted = min(_COPY, size - done)
+            if in_kernel:
+                try:
+                    step = os.copy_file_range(source, target, wanted, done, offset + done)
+                except OSError as error:
+                    if error.errno not in _NO_RANGE_COPY:
+                        raise
+                    in_kernel = False
+                    continue
             else:
-                step = os.pwrite(target, os.pread(source, min(_COPY, size - done), done), offset + done)
+                step = os.pwrite(target, os.pread(source, wanted, done), offset + done)
             if not step:
                 raise OSError(errno.EIO, "the spool file is shorter than what was written to it")
             done += step
