@@ -19,10 +19,10 @@ SIZE = len(TRACE) + len(BODY)
 
 async def prune(relay: Relay) -> None:
     """What the relay does by itself from time to time, the pauses left out."""
-    pruner = relay._pruner
-    assert pruner is not None
-    pruner._next_walk = 0.0
-    await pruner.round()
+    retention = relay._retention
+    assert retention is not None
+    retention._next_walk = 0.0
+    await retention.round()
 
 
 async def rows(relay: Relay, table: str) -> int:
@@ -34,7 +34,11 @@ async def rows(relay: Relay, table: str) -> int:
 
 @pytest.fixture(autouse=True)
 def _without_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("barid_relay.handlers.pruning.PAUSE", 0.0)
+    monkeypatch.setattr("barid_relay.handlers.retention.PAUSE", 0.0)
+
+
+async def pack_closes(office: Office, root: Path) -> None:
+    close_pack(root, f"{office.journal.folder}/000001.pack")
 
 
 async def pack_goes(office: Office, root: Path) -> None:
@@ -44,8 +48,9 @@ async def pack_goes(office: Office, root: Path) -> None:
     assert not (root / pack).exists()
 
 
-async def test_the_ledger_forgets_what_is_old_and_has_no_pack(
-    timeless: Office, start: Any, manual_clock: ManualClock, settings: Any
+@pytest.mark.parametrize("gone", [False, True], ids=["closed", "gone"])
+async def test_the_ledger_forgets_what_is_old_and_has_no_open_pack(
+    timeless: Office, start: Any, manual_clock: ManualClock, settings: Any, gone: bool
 ) -> None:
     office, root = timeless, settings.data / "journal"
     async with Foreign(replies={"RCPT TO:<no@far.test>": "550 no", "RCPT TO:<x@far.test>": "450 later"}).open() as far:
@@ -59,12 +64,12 @@ async def test_the_ledger_forgets_what_is_old_and_has_no_pack(
         recent = await office.mail("carl@far.test")
         await office.outcome(recent, "relayed")
 
-        # The pack is there: somebody may still ask what became of its mail.
+        # The pack isn't closed: somebody may still ask what became of its mail.
         await prune(relay)
         assert await office.missing((done, 0), (done, 1), (recent, 0)) == []
         assert await rows(relay, "mail") == 3
 
-        await pack_goes(office, root)
+        await (pack_goes if gone else pack_closes)(office, root)
         await prune(relay)
         assert await office.steps(done) == []
         # What waits still, and what is younger, stays.
@@ -151,7 +156,7 @@ async def test_captured_mail_goes_when_there_is_too_much(office: Office, start: 
 
 
 async def test_captured_mail_may_be_kept_for_ever(timeless: Office, start: Any, manual_clock: ManualClock) -> None:
-    relay = await start(clock=manual_clock, captured_keep=0.0)
+    relay = await start(clock=manual_clock, captured_days=0.0)
     await timeless.outcome(await timeless.mail("bob@far.test"), "captured")
     manual_clock._now += 4000 * DAY
     await prune(relay)
@@ -159,7 +164,7 @@ async def test_captured_mail_may_be_kept_for_ever(timeless: Office, start: Any, 
 
 
 async def test_many_go_in_slices(office: Office, start: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("barid_relay.handlers.pruning.SLICE", 7)
+    monkeypatch.setattr("barid_relay.handlers.retention.SLICE", 7)
     relay = await start(captured_most=5)
     mail_id = await office.mail(*[f"u{k}@far.test" for k in range(60)])
     await office.outcome(mail_id, *["captured"] * 60)

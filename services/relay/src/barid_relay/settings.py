@@ -52,10 +52,13 @@ class Settings(ServiceSettings):
     retry_most: float = Field(default=4 * 3600.0, gt=0, description="most seconds between two attempts")
     expire_after: float = Field(default=5 * 86400.0, gt=0, description="seconds until deferred mail is given back")
     warn_after: float = Field(default=0.0, ge=0, description="seconds until the sender hears of a delay; 0: never")
-    trace_keep: float = Field(
-        default=30 * 86400.0, ge=0, description="seconds that the trace remembers what became of a mail"
+    retention_seconds: float = Field(default=3600.0, gt=0, description="seconds between two looks at what to forget")
+    ledger_days: float = Field(
+        default=30.0,
+        ge=8,
+        description="days that outcomes are kept for traces; at least a day more than the bus keeps an event",
     )
-    captured_keep: float = Field(default=30 * 86400.0, ge=0, description="seconds captured mail is kept; 0: for ever")
+    captured_days: float = Field(default=30.0, ge=0, description="days that captured mail is kept; 0: for ever")
     captured_most: int = Field(default=100_000, ge=1, description="captured copies kept; beyond it the oldest go")
     captured_most_size: int = Field(default=1 << 30, ge=1, description="their bytes; beyond it the oldest go")
     lease_seconds: float = Field(default=120.0, ge=1, description="how long leased rows are ours without a renewal")

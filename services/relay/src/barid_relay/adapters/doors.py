@@ -62,11 +62,12 @@ def embedded(
             stack.push_async_callback(pump.close)
             closing = stack.pop_all()
 
-        async def packs_left(names: Collection[str]) -> set[str]:
-            return await asyncio.to_thread(left, names)
+        async def packs_open(names: Collection[str]) -> set[str]:
+            return await asyncio.to_thread(still_open, names)
 
-        def left(names: Collection[str]) -> set[str]:
-            found = {name for name in names if (root / name).exists()}
+        def still_open(names: Collection[str]) -> set[str]:
+            there = [(name, root / name) for name in names if (root / name).exists()]
+            found = {name for name, path in there if not path.with_suffix(".closed").exists()}
             # Without any writer the journal is away (not mounted), and nothing can be said of its packs.
             return found if writer_folders(root) else set(names)
 
@@ -77,7 +78,7 @@ def embedded(
             bus=bus,
             queue=SqliteQueue(database, time),
             memory=SqliteMemory(database),
-            packs_left=packs_left,
+            packs_open=packs_open,
             outbox=pump,
             bodies=bodies,
             resolver=resolver(settings),

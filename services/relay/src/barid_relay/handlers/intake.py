@@ -4,7 +4,7 @@ An event that can't be read is dropped with an error in the log: the journal has
 again what neither queue nor ledger knows.
 
 A ghost is dropped too: the copy of an event that lay on the bus until the ledger had forgotten its mail. Its pack is
-gone, so every obligation of the mail has had its outcome (`barid_runtime.journal.lifecycle`).
+closed or gone, so every obligation of the mail has had its outcome (`barid_runtime.journal.lifecycle`).
 """
 
 import asyncio
@@ -38,8 +38,8 @@ log = get_logger("relay.intake")
 
 
 class Intake:
-    """Runs from `start` to `close`. arrived: told which destinations have new rows. packs_left: those of the named
-    packs that there still are. memory: seconds that the ledger keeps a mail for certain."""
+    """Runs from `start` to `close`. arrived: told which destinations have new rows. packs_open: those of the named
+    packs that aren't closed. memory: seconds that the ledger keeps a mail for certain."""
 
     def __init__(
         self,
@@ -49,7 +49,7 @@ class Intake:
         clock: Clock,
         meters: Meters,
         arrived: Callable[[Iterable[str]], None],
-        packs_left: Callable[[Collection[str]], Awaitable[set[str]]],
+        packs_open: Callable[[Collection[str]], Awaitable[set[str]]],
         memory: float,
     ) -> None:
         self._consumer = consumer
@@ -58,7 +58,7 @@ class Intake:
         self._clock = clock
         self._meters = meters
         self._arrived = arrived
-        self._packs_left = packs_left
+        self._packs_open = packs_open
         self._memory = memory
         self._task: asyncio.Task[None] | None = None
         self._taking: asyncio.Task[None] | None = None
@@ -114,8 +114,8 @@ class Intake:
         old = {mail.ref.pack for mail in mails if mail.at < before}
         if not old:
             return mails
-        gone = old - await self._packs_left(old)
-        ghosts = {mail.mail_id for mail in mails if mail.at < before and mail.ref.pack in gone}
+        settled = old - await self._packs_open(old)
+        ghosts = {mail.mail_id for mail in mails if mail.at < before and mail.ref.pack in settled}
         if ghosts:
             log.warning("mails long settled", mail_ids=sorted(ghosts)[:10], mails=len(ghosts))
         return [mail for mail in mails if mail.mail_id not in ghosts]

@@ -16,7 +16,7 @@ from .desk import Desk
 from .finding import Finder
 from .intake import Intake
 from .meters import Meters
-from .pruning import Pruner
+from .retention import DAY, Retention
 from .scheduler import Scheduler
 from .sessions import Sessions
 from .settling import Settling
@@ -54,7 +54,7 @@ class Relay:
         self._settling: Settling | None = None
         self._scheduler: Scheduler | None = None
         self._desk: Desk | None = None
-        self._pruner: Pruner | None = None
+        self._retention: Retention | None = None
 
     async def start(self) -> None:
         doors = self.doors = await self._open_doors()
@@ -98,12 +98,12 @@ class Relay:
             clock,
             self.meters,
             scheduler.arrived,
-            doors.packs_left,
-            settings.trace_keep,
+            doors.packs_open,
+            settings.ledger_days * DAY,
         )
         self._intake.start()
-        self._pruner = Pruner(doors.memory, doors.packs_left, clock, self.meters, settings)
-        self._pruner.start()
+        self._retention = Retention(doors.memory, doors.packs_open, clock, self.meters, settings)
+        self._retention.start()
         scheduler.start(self._worker_maker(doors, settling))
 
     def _worker_maker(
@@ -130,9 +130,9 @@ class Relay:
         intake, self._intake = self._intake, None
         if intake is not None:
             await intake.close()
-        pruner, self._pruner = self._pruner, None
-        if pruner is not None:
-            await pruner.close()
+        retention, self._retention = self._retention, None
+        if retention is not None:
+            await retention.close()
         desk, self._desk = self._desk, None
         if desk is not None:
             await desk.drain()

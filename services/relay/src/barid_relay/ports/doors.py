@@ -22,13 +22,13 @@ class Outbox(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Doors:
-    """packs_left: those of the named packs and objects that there still are. shuffle: puts equal hosts in random order,
-    in place. problems: name → `ok` or what is wrong."""
+    """packs_open: those of the named packs that aren't closed, and of the objects that there are. shuffle: puts equal
+    hosts in random order, in place. problems: name → `ok` or what is wrong."""
 
     bus: Bus
     queue: Queue
     memory: Memory
-    packs_left: Callable[[Collection[str]], Awaitable[set[str]]]
+    packs_open: Callable[[Collection[str]], Awaitable[set[str]]]
     outbox: Outbox
     bodies: BodyReader
     resolver: Resolver

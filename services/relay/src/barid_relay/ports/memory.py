@@ -1,4 +1,4 @@
-"""What the relay remembers of mail that it is done with, as its pruner sees it. All raise DatabaseError.
+"""What the relay remembers of mail that it is done with, as `Retention` sees it. All raise DatabaseError.
 
 A mail is *finished* when it has no recipient in the queue and none captured. What is left of it is its ledger: the
 answer to who asks whether it is still owed, and the operator's trace. Times are epoch ms.
