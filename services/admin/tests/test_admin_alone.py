@@ -176,6 +176,9 @@ async def test_who_waits_looks_only_when_told(alone: Alone) -> None:
     await alone.plays(directory.RESOLVE, directory.ResolveReply(resolutions=[NEWS]))
     await alone.play(store.FIND, find)
     waiting = asyncio.create_task(alone.ask("GET", "/v1/wait", to="bob@here.test", within=30))
+    async with asyncio.timeout(20):
+        while not looks:
+            await asyncio.sleep(0.01)
     await asyncio.sleep(0.5)
     assert looks == 1
     await announce(alone.bus, store.ACCOUNT_CHANGED, store.AccountChanged(account="ANN"), account="ANN")

@@ -1,6 +1,7 @@
 """Whoever may not come in, and whatever is malformed: a problem each, never a traceback."""
 
 import socket
+from typing import Any
 
 import pytest
 
@@ -52,7 +53,7 @@ def test_unknown_paths_and_methods(house: House, api: Api) -> None:
     assert api.ask("GET", "/v1/accounts/a@b.test/nothing").problem == "not-found"
     answer = api.ask("POST", "/v1/accounts/a@b.test")
     assert (answer.status, answer.problem) == (405, "method-not-allowed")
-    assert answer.headers["Allow"] == "DELETE, GET, PATCH"
+    assert answer.headers["Allow"] == "DELETE, GET, HEAD, OPTIONS, PATCH"
     assert api.ask("POST", "/v1/queue/explode", {"all": True}).problem == "invalid"
 
 
@@ -84,11 +85,54 @@ def test_fields_that_are_wrong_are_named_without_their_values(house: House, api:
 
 
 def test_the_wrong_type_of_body(house: House, api: Api) -> None:
-    answer = api.ask(
-        "POST", "/v1/accounts", b"address=a", headers={"Content-Type": "application/x-www-form-urlencoded"}
+    for kind in ("application/x-www-form-urlencoded", "text/plain", ""):
+        answer = api.ask("POST", "/v1/accounts", b"address=a", headers={"Content-Type": kind})
+        assert (answer.status, answer.problem) == (415, "unsupported-media-type")
+    known = api.ask(
+        "PUT", f"/v1/domains/{house.new_domain()}", {}, headers={"Content-Type": "Application/JSON; charset=utf-8"}
     )
-    assert answer.status in (415, 422)
-    assert answer.problem
+    assert known.status == 200
+
+
+def test_misspelt_names_are_not_passed_over(house: House, api: Api) -> None:
+    """A filter that filters nothing, a setting that is not set: in silence they would do harm."""
+    answer = api.ask("GET", "/v1/accounts", domian="a.test")
+    assert (answer.problem, answer.json["errors"][0]["parameter"]) == ("invalid", "domian")
+    assert api.ask("DELETE", "/v1/captured", address="a@b.test").problem == "invalid"
+    address = house.new_account()
+    answer = api.ask("PATCH", f"/v1/accounts/{address}", {"qouta": 5})
+    assert (answer.problem, answer.json["errors"][0]["pointer"]) == ("invalid", "#/qouta")
+
+
+@pytest.mark.parametrize("body", [{"quota": "5"}, {"quota": 5.0}, {"quota": True}, {"enabled": 0}, {"enabled": "no"}])
+def test_values_are_not_made_into_another_type(house: House, api: Api, body: Any) -> None:
+    assert api.ask("PATCH", f"/v1/accounts/{house.new_account()}", body).problem == "invalid"
+
+
+def test_head_is_get_without_content(house: House, api: Api) -> None:
+    """RFC 9110 §9.3.2."""
+    address = house.new_account()
+    for path in (
+        "/v1/domains",
+        f"/v1/accounts/{address}",
+        "/v1/accounts/nobody@b.test",
+        "/v1/nothing",
+        "/openapi.json",
+    ):
+        got, head = api.ask("GET", path), api.ask("HEAD", path)
+        assert (head.status, head.body) == (got.status, b"")
+        assert head.headers["content-length"] == str(len(got.body))
+        assert head.headers["content-type"] == got.headers["content-type"]
+    reader = house.api(READER)
+    assert reader.ask("HEAD", "/v1/domains").status == 200
+    assert house.api(None).ask("HEAD", "/v1/domains").status == 401
+
+
+def test_options_tells_the_methods(house: House, api: Api) -> None:
+    answer = api.ask("OPTIONS", "/v1/queue/retry")
+    assert (answer.status, answer.headers["Allow"], answer.body) == (204, "OPTIONS, POST", b"")
+    assert api.ask("OPTIONS", "/v1/domains").headers["Allow"] == "GET, HEAD, OPTIONS"
+    assert api.ask("OPTIONS", "/v1/nothing").problem == "not-found"
 
 
 @pytest.mark.parametrize("cursor", ["x", "***", "a" * 5000, "ZG9tYWluczp4", "w6k"])

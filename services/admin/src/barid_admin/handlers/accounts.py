@@ -19,7 +19,19 @@ from barid_contracts.directory import (
 from barid_contracts.store import MAILBOXES, QUOTA, AccountRef
 
 from .desk import Desk
-from .shapes import PAGE_USUAL, AddressInPath, Cascade, Cursor, Limit, after, next_cursor, quoted, says_no
+from .shapes import (
+    NUMBER_MOST,
+    PAGE_USUAL,
+    AddressInPath,
+    Body,
+    Cascade,
+    Cursor,
+    Limit,
+    after,
+    next_cursor,
+    quoted,
+    says_no,
+)
 
 LISTING = "accounts"
 
@@ -33,22 +45,22 @@ Password = Annotated[str, Field(min_length=PASSWORD_LEAST, max_length=1024)]
 DomainFilter = Annotated[str | None, Query(max_length=253, description="only of this domain")]
 
 
-class NewAccount(BaseModel):
+class NewAccount(Body):
     """password: left out, one is made and told in the answer. quota: bytes, 0 is without limit."""
 
     address: str = Field(min_length=3, max_length=254)
     password: Password | None = None
-    quota: int = Field(default=0, ge=0, lt=2**63)
+    quota: int = Field(default=0, ge=0, le=NUMBER_MOST)
 
 
-class AccountChange(BaseModel):
+class AccountChange(Body):
     """What is left out stays as it is."""
 
-    quota: int | None = Field(default=None, ge=0, lt=2**63)
+    quota: int | None = Field(default=None, ge=0, le=NUMBER_MOST)
     enabled: bool | None = None
 
 
-class NewPassword(BaseModel):
+class NewPassword(Body):
     password: Password
 
 

@@ -20,14 +20,14 @@ from .accounts import DomainFilter
 from .desk import Desk
 from .domains import same_name
 from .problems import Refusal
-from .shapes import PAGE_USUAL, AddressInPath, Cascade, Cursor, Limit, after, next_cursor, says_no
+from .shapes import PAGE_USUAL, AddressInPath, Body, Cascade, Cursor, Limit, after, next_cursor, says_no
 
 LISTING = "aliases"
 
 TARGETS_MOST = 1000
 
 
-class AliasChange(BaseModel):
+class AliasChange(Body):
     targets: list[Annotated[str, Field(min_length=3, max_length=254)]] = Field(min_length=1, max_length=TARGETS_MOST)
 
 

@@ -2,20 +2,24 @@
 
 from typing import Any
 
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI, Request
 from starlette.responses import PlainTextResponse, Response
 
 from ..policy.keys import Keys
 from . import accounts, aliases, captured, domains, messages, problems, queue, sieve, tracing, waiting
 from .desk import Desk
 from .gate import App, Gate
-from .problems import PROBLEMS, Problem, Refusal
+from .problems import PROBLEMS, Problem, Refusal, wrong
+from .shapes import says_no
 
 DESCRIPTION = """\
 Operate a Barid mail system. Every request carries an API key (`Authorization: Bearer <key>`). Listings come in pages:
 give `next` as `cursor` for the page after. Errors are problem details (RFC 9457); their `type` is a page that says
 what to do. Addresses in paths are percent-encoded (`%2F` too).
 """
+
+OF_BODIES = ("bad-request", "length-required", "too-large", "unsupported-media-type")
+"""Problems of every operation that takes a body."""
 
 JSON_SCHEMA_PLACE = "#/components/schemas/{model}"
 
@@ -32,6 +36,7 @@ def make_api(desk: Desk, keys: Keys) -> tuple[App, waiting.Waiting]:
         openapi_url=None,
         redirect_slashes=False,
         generate_unique_id_function=lambda route: route.name,
+        dependencies=[Depends(only_known_parameters)],
     )
     those_who_wait = waiting.Waiting(desk)
     routers = (
@@ -66,6 +71,14 @@ def make_api(desk: Desk, keys: Keys) -> tuple[App, waiting.Waiting]:
     return Gate(app, keys), those_who_wait
 
 
+async def only_known_parameters(request: Request) -> None:
+    """A misspelt filter would filter nothing, in silence."""
+    known = {parameter.alias for parameter in request.scope["route"].dependant.query_params}
+    for name in request.query_params:
+        if name not in known:
+            raise wrong(name, "there is no such parameter here")
+
+
 def describe(app: FastAPI) -> dict[str, Any]:
     """OpenAPI 3.1 of all routes, with the key and the problems that the framework does not know of."""
     from fastapi.openapi.utils import get_openapi
@@ -75,6 +88,8 @@ def describe(app: FastAPI) -> dict[str, Any]:
         for operation in methods.values():
             # The first line of a handler's docstring is its summary.
             operation["summary"], _, operation["description"] = operation["description"].partition("\n\n")
+            if "requestBody" in operation:
+                operation["responses"] |= {str(status): said for status, said in says_no(*OF_BODIES).items()}
     components = found.setdefault("components", {})
     schemas = components.setdefault("schemas", {})
     problem = Problem.model_json_schema(ref_template=JSON_SCHEMA_PLACE)

@@ -10,12 +10,12 @@ from barid_contracts.directory import DomainName as StoredName
 
 from .desk import Desk
 from .problems import Refusal
-from .shapes import PAGE_USUAL, Cursor, Limit, after, next_cursor, says_no
+from .shapes import PAGE_USUAL, Body, Cursor, Limit, after, next_cursor, says_no
 
 LISTING = "domains"
 
 
-class DomainChange(BaseModel):
+class DomainChange(Body):
     catch_all: str | None = Field(default=None, max_length=254, description="gets what nobody else here gets")
 
 

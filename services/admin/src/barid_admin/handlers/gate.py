@@ -52,6 +52,9 @@ class Gate:
             await send(message)
 
         method = scope["method"]
+        if method == "HEAD":
+            # As GET (RFC 9110 §9.3.2); the server, which knows what was asked, leaves the content out.
+            scope = {**scope, "method": "GET"}
         try:
             await (self._refusal(scope) or self._app)(scope, receive, noting)
         finally:
@@ -76,7 +79,7 @@ class Gate:
         if allowed is Scope.READ and scope["method"] not in _LOOKING:
             asked = {"WWW-Authenticate": 'Bearer realm="barid", error="insufficient_scope"'}
             return problem("forbidden", "this key may only look", headers=asked)
-        return _too_long(scope)
+        return _unreadable(scope)
 
 
 def _key(scope: Scope_) -> str | None:
@@ -87,11 +90,19 @@ def _key(scope: Scope_) -> str | None:
     return bearer(given[0].decode("latin-1")) if len(given) == 1 else ""
 
 
-def _too_long(scope: Scope_) -> App | None:
+def _unreadable(scope: Scope_) -> App | None:
     """The HTTP parser holds a body to the length that was announced. Unannounced ones are not taken."""
+    length = 0
+    kind = b""
     for name, value in scope["headers"]:
         if name == b"transfer-encoding":
             return problem("length-required")
-        if name == b"content-length" and int(value) > BODY_MOST:
-            return problem("too-large", f"a body has at most {BODY_MOST} bytes", headers={"Connection": "close"})
+        if name == b"content-length":
+            length = int(value)
+        elif name == b"content-type":
+            kind = value.partition(b";")[0].strip().lower()
+    if length > BODY_MOST:
+        return problem("too-large", f"a body has at most {BODY_MOST} bytes", headers={"Connection": "close"})
+    if length and kind != b"application/json":
+        return problem("unsupported-media-type", "a body is JSON, sent as `Content-Type: application/json`")
     return None

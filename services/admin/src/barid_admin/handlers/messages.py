@@ -17,7 +17,7 @@ from .captured import walk
 from .desk import Desk
 from .problems import Refusal, wrong
 from .raw import RAW, raw
-from .shapes import AddressInPath, Limit, MailIdInPath, quoted, says_no
+from .shapes import NUMBER_MOST, AddressInPath, Limit, MailIdInPath, quoted, says_no
 
 FOUND_MOST = 1000
 """Messages that the mailstore looks through for one, newest first."""
@@ -112,8 +112,8 @@ def routes(desk: Desk) -> APIRouter:
     )
     async def get_message(
         address: AddressInPath,
-        mailbox_id: Annotated[int, Path(ge=0, lt=2**63)],
-        uid: Annotated[int, Path(ge=1, lt=2**32)],
+        mailbox_id: Annotated[int, Path(ge=0, le=NUMBER_MOST)],
+        uid: Annotated[int, Path(ge=1, le=2**32 - 1)],
     ) -> StreamingResponse:
         """The bytes of a message in a mailbox"""
         account = await desk.account(address)

@@ -154,6 +154,8 @@ def install(app: FastAPI, routers: Sequence[APIRouter]) -> None:
         headers = dict(error.headers or {})
         if error.status_code == 405:
             headers["Allow"] = ", ".join(sorted(_methods(routers, request)))
+            if request.method == "OPTIONS":
+                return Response(status_code=204, headers=headers)
         # The framework's words for it are the status phrase again, which the title says better.
         detail = "" if error.detail == HTTPStatus(error.status_code).phrase else str(error.detail)
         if error.status_code == 404:
@@ -188,13 +190,14 @@ def named(error: BusError) -> tuple[str, str]:
 
 def _methods(routers: Sequence[APIRouter], request: Request) -> set[str]:
     """All that any route has for this path: the framework names those of the first one."""
-    return {
+    found = {
         method
         for router in routers
         for route in router.routes
         if route.matches(request.scope)[0] is not Match.NONE
         for method in getattr(route, "methods", None) or ()
     }
+    return found | {"OPTIONS"} | ({"HEAD"} if "GET" in found else set())
 
 
 def _field_error(fault: dict[str, Any]) -> FieldError:

@@ -22,7 +22,7 @@ from barid_runtime.bus.port import BusError
 
 from .accounts import DomainFilter
 from .desk import Desk
-from .shapes import PAGE_USUAL, Changed, Cursor, Limit, MailId, after, moment, next_cursor, says_no
+from .shapes import PAGE_USUAL, Body, Changed, Cursor, Limit, MailId, after, moment, next_cursor, says_no
 
 QUEUE = "queue"
 HELD = "held"
@@ -33,14 +33,14 @@ ACT_TIMEOUT = 30.0
 """Seconds for a decision about a whole queue."""
 
 
-class ObligationKey(BaseModel):
+class ObligationKey(Body):
     """One recipient of one mail."""
 
     mail_id: MailId
     n: int = Field(ge=0)
 
 
-class Selection(BaseModel):
+class Selection(Body):
     """Either keys, or all: nothing is chosen by leaving everything out."""
 
     keys: list[ObligationKey] | None = Field(default=None, min_length=1, max_length=KEYS_MOST)

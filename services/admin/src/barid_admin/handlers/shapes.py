@@ -5,7 +5,7 @@ from typing import Annotated, Any
 from urllib.parse import quote
 
 from fastapi import Path, Query
-from pydantic import BaseModel, StringConstraints
+from pydantic import BaseModel, ConfigDict, StringConstraints
 
 from ..policy import cursors
 from .problems import MEDIA_TYPE, PROBLEMS, wrong
@@ -24,6 +24,16 @@ Cascade = Annotated[
     Query(description="also take it out of the aliases and catch-alls that name it; else these are a conflict"),
 ]
 Limit = Annotated[int, Query(ge=1, le=PAGE_MOST, description="most entries of the page")]
+
+
+NUMBER_MOST = 2**53 - 1
+"""What every JSON reader holds exactly (RFC 8259 §6): 9 PB, if it is bytes."""
+
+
+class Body(BaseModel):
+    """Of a request. A misspelt name is an error, not a wish that is passed over; nothing is made into another type."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
 
 
 class Changed(BaseModel):

@@ -18,7 +18,7 @@ from barid_contracts.settle import (
 
 from .desk import Desk
 from .problems import Refusal
-from .shapes import AddressInPath, says_no
+from .shapes import AddressInPath, Body, says_no
 
 SCRIPT_MOST = 512 * 1024
 """Characters: beyond what the engine compiles, so that it is the engine that says no."""
@@ -26,14 +26,14 @@ SCRIPT_MOST = 512 * 1024
 NameInPath = Annotated[str, Path(min_length=1, max_length=128, description="the script's name")]
 
 
-class ScriptText(BaseModel):
+class ScriptText(Body):
     """activate: make it the one that is run."""
 
     text: str = Field(max_length=SCRIPT_MOST)
     activate: bool = True
 
 
-class ActiveName(BaseModel):
+class ActiveName(Body):
     name: str = Field(min_length=1, max_length=128)
 
 
