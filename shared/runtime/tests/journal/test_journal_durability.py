@@ -536,8 +536,9 @@ async def test_damage_in_the_middle_is_reported_and_the_rest_recovered(root: Pat
         file.seek(refs[2].offset + 50)
         file.write(b"????????")
     (inheritance,) = inherit(root, "ingress", device)
-    assert inheritance.notes == [f"{refs[0].pack}: bytes {refs[2].offset} to {refs[3].offset} are damaged"]
-    assert [entry.offset for entry in scan.index(path)] == [refs[n].offset for n in (0, 1, 3, 4)]
+    assert inheritance.notes[0] == f"{refs[0].pack}: bytes {refs[2].offset} to {refs[3].offset} are damaged"
+    assert [entry.offset for entry in scan.index(path)] == [ref.offset for ref in refs]
+    assert [mail.ref for mail, _ in scan.load(root, refs[0].pack, scan.index(path))] == [refs[n] for n in (0, 1, 3, 4)]
     inheritance.folder.release()
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from barid_contracts.mail import Accepted, BodyRef
 
-from . import record
+from . import record, salvage
 from .folder import aborted_of
 from .footer import TRAILER, Entry, Trailer, decode_entries, decode_trailer
 from .port import CHUNK, BodyCorrupt, BodyMissing
@@ -214,6 +214,17 @@ def entry_of(found: Found) -> Entry:
     )
 
 
+def damaged_entries(path: Path, start: int, end: int) -> list[Entry]:
+    """What is still to be read of records between these offsets, where walking found damage. Not verified."""
+    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        window = _Window(fd)
+        salt = _salt(window)
+        return [] if salt is None else list(salvage.damaged_entries(window.get(start, end - start), start, salt))
+    finally:
+        os.close(fd)
+
+
 def load(root: Path, pack: str, entries: Iterable[Entry]) -> Iterator[tuple[Accepted, BodyRef]]:
     """The mails of these entries, each with its `ref` set. A record that is damaged by now is left out."""
     try:
@@ -224,8 +235,8 @@ def load(root: Path, pack: str, entries: Iterable[Entry]) -> Iterator[tuple[Acce
         for entry in entries:
             try:
                 lead = record.decode_lead(os.pread(fd, entry.lead, entry.offset))
-            except BodyCorrupt:
-                continue
+            except (BodyCorrupt, OSError):
+                continue  # what the disk can't read is no reason to keep its neighbours back
             mail = Found(entry.offset, lead).mail(pack)
             assert mail.ref is not None
             yield mail, mail.ref
