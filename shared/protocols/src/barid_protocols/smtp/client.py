@@ -15,13 +15,11 @@ Rules:
 - Replies are matched to commands by order alone. A reply that nothing waits for ends the connection, except 421.
 - Nothing that came before the TLS handshake is kept: octets behind the 220 end the connection (response injection), and
   capabilities are forgotten (RFC 3207 §4.2).
-- Addresses and names are checked before they are sent, so no caller can inject a command.
+- Addresses and names are checked before they are sent (``client_lines``).
 """
 
-import re
 from collections.abc import Sequence
 
-from barid_protocols.sasl import ClientMechanism, Credentials, SaslError, client_mechanism, decode_base64, encode_base64
 from barid_protocols.smtp.client_envelope import Envelope, OutOfPlace
 from barid_protocols.smtp.client_events import (
     AuthDone,
@@ -33,16 +31,11 @@ from barid_protocols.smtp.client_events import (
     ResetDone,
     TlsReady,
 )
+from barid_protocols.smtp.client_lines import envelope_lines, hello_line
+from barid_protocols.smtp.client_login import Login
 from barid_protocols.smtp.client_replies import BadReply, Capabilities, ReplyReader
 from barid_protocols.smtp.errors import LocalError
-from barid_protocols.smtp.options import MAX_COMMAND_LINE
 from barid_protocols.smtp.replies import Reply
-
-_HELLO_NAME = re.compile(r"[A-Za-z0-9._:\[\]-]{1,255}")
-# No white space, control characters or angle brackets outside a quoted local part; quoted ones may hold what
-# RFC 5321 §4.1.2 lets them. The address itself is the business of whoever made it.
-_UNSAFE = r'\x00-\x20\x7F-\x9F<>"\\\uD800-\uDFFF'
-_PATH = re.compile(rf'(?:"(?:[^\x00-\x1f"\\\x7f-\x9f\uD800-\uDFFF]|\\[ -~])*+"@)?+[^{_UNSAFE}]++')
 
 
 class ClientConnection:
@@ -52,8 +45,8 @@ class ClientConnection:
         "_eof",
         "_hello_name",
         "_lmtp",
+        "_login",
         "_lost",
-        "_mechanism",
         "_open",
         "_out",
         "_phase",
@@ -72,7 +65,7 @@ class ClientConnection:
         self._reader = ReplyReader()
         self._out: list[bytes] = []
         self._transaction: Envelope | None = None
-        self._mechanism: ClientMechanism | None = None
+        self._login: Login | None = None
         self._hello_name = ""
         self._tried_helo = False
         self._lost: Lost | None = None
@@ -130,12 +123,11 @@ class ClientConnection:
     def hello(self, name: str) -> None:
         """EHLO (LHLO for LMTP); falls back to HELO where EHLO is not known."""
         self._need(Phase.IDLE)
-        if not _HELLO_NAME.fullmatch(name):
-            raise LocalError("no name for EHLO")
+        line = hello_line("LHLO" if self._lmtp else "EHLO", name)
         self._hello_name = name
         self._tried_helo = False
         self.capabilities = Capabilities()
-        self._command(f"{'LHLO' if self._lmtp else 'EHLO'} {name}", Phase.HELLO)
+        self._command(line, Phase.HELLO)
 
     def starttls(self) -> None:
         self._need(Phase.IDLE)
@@ -156,25 +148,8 @@ class ClientConnection:
         self._need(Phase.IDLE)
         if not self.tls and not allow_plaintext:
             raise LocalError("no log-in without TLS")
-        name = next((name for name in ("PLAIN", "LOGIN") if name in self.capabilities.mechanisms), None)
-        if name is None:
-            raise LocalError("server offers neither PLAIN nor LOGIN")
-        credentials = Credentials("", login, password)
-        try:
-            mechanism = client_mechanism(name, credentials)
-            initial = mechanism.initial()
-            line = f"AUTH {name}"
-            if initial is not None:
-                line += f" {encode_base64(initial).decode('ascii') or '='}"
-                if len(line) + 2 > MAX_COMMAND_LINE:
-                    # RFC 4954 §4: an initial response that makes the line too long is sent after a challenge instead,
-                    # by an exchange that has not given it away yet.
-                    mechanism = client_mechanism(name, credentials)
-                    line = f"AUTH {name}"
-        except SaslError as error:
-            raise LocalError(error.text) from None
-        self._mechanism = mechanism
-        self._command(line, Phase.AUTH)
+        self._login = Login(self.capabilities, login, password)
+        self._command(self._login.line, Phase.AUTH)
 
     def begin(
         self,
@@ -191,26 +166,14 @@ class ClientConnection:
         not be sent safely, for none at all, and for ``smtputf8`` or a non-ASCII address if SMTPUTF8 is not offered.
         """
         self._need(Phase.IDLE)
-        if not recipients:
-            raise LocalError("no recipients")
-        for path in (reverse_path, *recipients):
-            if not _PATH.fullmatch(path) and (path or path is not reverse_path):
-                raise LocalError("address cannot be sent")
-            smtputf8 = smtputf8 or not path.isascii()
-        if smtputf8 and "SMTPUTF8" not in self.capabilities:
-            raise LocalError("server does not offer SMTPUTF8")
-        parameters = ""
-        if size is not None and self.capabilities.size:
-            parameters += f" SIZE={size}"
-        if eight_bit and "8BITMIME" in self.capabilities:
-            parameters += " BODY=8BITMIME"
-        if smtputf8:
-            parameters += " SMTPUTF8"
+        mail, recipient_lines = envelope_lines(
+            self.capabilities, reverse_path, recipients, size=size, eight_bit=eight_bit, smtputf8=smtputf8
+        )
         if self._unasked():
             return
         self._transaction = Envelope(
-            f"MAIL FROM:<{reverse_path}>{parameters}\r\n".encode(),
-            [f"RCPT TO:<{path}>\r\n".encode() for path in recipients],
+            mail,
+            recipient_lines,
             lmtp=self._lmtp,
             pipelining="PIPELINING" in self.capabilities,
             reset=self._open,
@@ -264,7 +227,7 @@ class ClientConnection:
         self._lost = Lost(self._phase, reason, reply, final)
         self._phase = Phase.CLOSED
         self._transaction = None
-        self._mechanism = None
+        self._login = None
 
     def _on_reply(self, reply: Reply) -> ClientEvent | None:
         """One reply, in order. None if the operation goes on."""
@@ -301,7 +264,7 @@ class ClientConnection:
         # round trip and loses nothing.
         if reply.permanent and not self._lmtp and not self._tried_helo:
             self._tried_helo = True
-            self._command(f"HELO {self._hello_name}", Phase.HELLO)
+            self._command(hello_line("HELO", self._hello_name), Phase.HELLO)
             return None
         if reply.positive and not self._tried_helo:
             self.capabilities = Capabilities.parse(reply)
@@ -319,23 +282,16 @@ class ClientConnection:
         return TlsReady(reply)
 
     def _on_auth(self, reply: Reply) -> ClientEvent | None:
-        mechanism = self._mechanism
-        assert mechanism is not None
-        if reply.code != 334:
-            if 300 <= reply.code < 400:
-                self._lose("reply out of place", reply)
-                return None
-            self._mechanism = None
-            self._phase = Phase.IDLE
-            return AuthDone(reply)
-        try:
-            response = mechanism.step(decode_base64(reply.lines[0].strip().encode("ascii", "replace")))
-        except SaslError:
-            # Cancel; the server's 501 is then the outcome.
-            self._out.append(b"*\r\n")
-        else:
-            self._out.append(encode_base64(response) + b"\r\n")
-        return None
+        assert self._login is not None
+        if reply.code == 334:
+            self._out.append(self._login.respond(reply))
+            return None
+        if 300 <= reply.code < 400:
+            self._lose("reply out of place", reply)
+            return None
+        self._login = None
+        self._phase = Phase.IDLE
+        return AuthDone(reply)
 
     def _on_envelope(self, reply: Reply) -> ClientEvent | None:
         transaction = self._transaction
