@@ -10,6 +10,11 @@ from barid_runtime.settings import ServiceSettings, SettingsError, load
 from .roster import module_of, settings_module_of
 
 
+def load_code(service: str) -> None:
+    """Import all that it is made of."""
+    importlib.import_module(module_of(service))
+
+
 def settings_type(service: str) -> type[ServiceSettings]:
     """The service's `Settings`."""
     return cast("type[ServiceSettings]", importlib.import_module(settings_module_of(service)).Settings)

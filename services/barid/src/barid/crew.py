@@ -29,10 +29,15 @@ class CrewError(Exception):
 
 
 class Crew(Protocol):
-    """`start` returns when every service is ready, with the listeners' ports. `failed` is set when there is no going
+    """`open` begins to load the services' code, while others do something else. `start` returns when every service is
+    ready, with the listeners' ports; `started` as soon as that one has started. `failed` is set when there is no going
     on; its result says why. `pids` by service."""
 
     failed: asyncio.Future[str]
+
+    async def open(self) -> None: ...
+
+    async def started(self, service: str) -> None: ...
 
     async def start(self, settings: Mapping[str, dict[str, Any]]) -> dict[str, int]: ...
 
@@ -50,38 +55,71 @@ def in_order_of_leaving(services: Sequence[str]) -> list[list[str]]:
 
 
 class LocalCrew:
-    """All services on the running loop."""
+    """All services on the running loop.
+
+    Each is started while a thread imports the next: most of a start is imports, and what the others wait for, as the
+    hashing of first passwords, hides behind them.
+    """
 
     def __init__(
         self,
+        load: Callable[[str], object],
         build: Callable[[str, Mapping[str, Any]], Service],
         *,
         health_port: int,
         drain_seconds: float,
     ) -> None:
+        loop = asyncio.get_running_loop()
+        self._load = load
         self._build = build
         self._health_port = health_port
         self._drain_seconds = drain_seconds
         self._services: dict[str, Service] = {}
+        self._loaded: dict[str, asyncio.Future[None]] = {name: loop.create_future() for name in SERVICES}
+        self._started = {name: asyncio.Event() for name in SERVICES}
+        self._loading: asyncio.Task[None] | None = None
         self._health: HealthServer | None = None
         self._watch: asyncio.Task[None] | None = None
-        self.failed: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        self.failed: asyncio.Future[str] = loop.create_future()
+
+    async def open(self) -> None:
+        self._loading = asyncio.create_task(self._load_all())
+
+    async def _load_all(self) -> None:
+        for name, loaded in self._loaded.items():
+            try:
+                await asyncio.to_thread(self._load, name)
+            except Exception as error:
+                loaded.set_exception(error)
+                return
+            loaded.set_result(None)
+
+    async def started(self, service: str) -> None:
+        await self._started[service].wait()
 
     async def start(self, settings: Mapping[str, dict[str, Any]]) -> dict[str, int]:
         # Here: the supervisor of other processes needs neither.
         from barid_runtime.health import HealthServer
         from barid_runtime.run import Runner
 
-        self._services = {name: self._build(name, given) for name, given in settings.items()}
-        runner = Runner(list(self._services.values()))
+        services: list[Service] = []
+        runner = Runner(services)
         asyncio.get_running_loop().set_exception_handler(runner.on_exception)
-        self._health = HealthServer(runner.services, port=self._health_port)
-        self._health.started = runner.started
-        await self._health.start()
         self._watch = asyncio.create_task(self._watch_fatal(runner))
-        await runner.start()
+        async with asyncio.TaskGroup() as group:
+            for name, given in settings.items():
+                await self._loaded[name]
+                service = self._services[name] = self._build(name, given)
+                services.append(service)
+                group.create_task(self._start(runner, name, service))
+        self._health = HealthServer(services, port=self._health_port)
+        await self._health.start()
         await self._until_ready()
         return {name: port for each in runner.ports().values() for name, port in each.items()}
+
+    async def _start(self, runner: "Runner", name: str, service: Service) -> None:
+        await runner.start_one(service)
+        self._started[name].set()
 
     async def _until_ready(self) -> None:
         lacking: list[str] = []
@@ -113,6 +151,8 @@ class LocalCrew:
         return dict.fromkeys(self._services, self._health.port) if self._health is not None else {}
 
     async def stop(self) -> None:
+        if self._loading is not None:
+            self._loading.cancel()
         if self._health is not None:
             self._health.draining = True
         from barid_runtime.run import Runner

@@ -23,21 +23,29 @@ SCRIPTS_AT_ONCE = 32
 Logins = Sequence[tuple[str, str]]
 
 
-async def provision(bus: Bus, folder: DataFolder, wanted: Logins, sieve: str) -> list[dict[str, str]]:
+async def provision(bus: Bus, folder: DataFolder, wanted: Logins) -> list[dict[str, str]]:
     """Make the accounts that don't exist yet, or on a first start without any two of a demo domain; what exists stays
-    as it is. Returns logins and passwords of those wanted, else of the demo. Raises BusError."""
+    as it is. Returns logins and passwords of those wanted, else of the demo. Asks the directory. Raises BusError."""
     known = await _accounts(bus)
     if wanted:
         accounts = [{"login": login, "password": password} for login, password in wanted]
     else:
         accounts = folder.accounts() if known else _demo(folder)
-    missing = [(each["login"], each["password"]) for each in accounts if each["login"].lower() not in known]
-    made = await bootstrap(bus, missing)
-    if sieve:
-        ids = {account.address: account.id for account in [*known.values(), *made]}
-        logins = [login.lower() for login, _ in wanted]
-        await _install(bus, [ids[login] for login in logins if login in ids], sieve)
+    await bootstrap(bus, [(each["login"], each["password"]) for each in accounts if each["login"].lower() not in known])
     return accounts
+
+
+async def install(bus: Bus, logins: Sequence[str], text: str) -> None:
+    """The script for these accounts. Asks directory and mailstore. Raises BusError."""
+    known = await _accounts(bus)
+    room = asyncio.Semaphore(SCRIPTS_AT_ONCE)
+
+    async def put(account: Account) -> None:
+        async with room:
+            await call(bus, SIEVE_PUT, ScriptPut(account=account.id, name=SCRIPT_NAME, text=text))
+
+    wanted = {login.lower() for login in logins}
+    await asyncio.gather(*(put(account) for address, account in known.items() if address in wanted))
 
 
 def _demo(folder: DataFolder) -> list[dict[str, str]]:
@@ -58,13 +66,3 @@ async def _accounts(bus: Bus) -> dict[str, Account]:
         if page.next is None:
             return found
         after = page.next
-
-
-async def _install(bus: Bus, accounts: Sequence[str], text: str) -> None:
-    room = asyncio.Semaphore(SCRIPTS_AT_ONCE)
-
-    async def put(account: str) -> None:
-        async with room:
-            await call(bus, SIEVE_PUT, ScriptPut(account=account, name=SCRIPT_NAME, text=text))
-
-    await asyncio.gather(*(put(account) for account in accounts))

@@ -125,6 +125,9 @@ class Supervisor:
         self._was_ready = True
         return {name: port for group in self._groups.values() for name, port in group.ports.items()}
 
+    async def started(self, service: str) -> None:
+        await next(group for group in self._groups.values() if service in group.services).ready.wait()
+
     def pids(self) -> dict[str, int]:
         server = {"forkserver": self._server.pid} if self._server is not None else {}
         return server | {

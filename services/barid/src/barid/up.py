@@ -1,8 +1,8 @@
 """`barid up`: the whole system, from an empty folder to a prompt that says how to send a first mail.
 
-Order of things: the folder's lock and all ports; then at the same time the fork server's imports, the bus and the
-certificate; then the services, all at once; then the first accounts; then the ready file. To the end: services in order
-of leaving, the bus last, ports, the lock.
+Order of things: the folder's lock and all ports; then at the same time the services' code, the bus and the certificate;
+then the services, all at once, and the first accounts as soon as the directory answers; then the ready file. To the
+end: services in order of leaving, the bus last, ports, the lock.
 
 What takes long to import (the bus, the contracts, settings) is imported where it is needed, while the fork server does
 the same on another core.
@@ -10,15 +10,13 @@ the same on another core.
 
 import asyncio
 import gc
-import importlib
 import os
 import secrets
-import shutil
 import signal
 import socket
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -28,12 +26,13 @@ from barid_runtime import logging
 from barid_runtime.bus.port import BusError
 from barid_runtime.logging import get_logger
 
+from .buskeeper import keep_running, keep_storing
 from .crew import Crew, CrewError, LocalCrew
 from .folder import DataFolder, FolderError, write_private
 from .forkserver import few_arenas
 from .plan import PlanError, UpOptions, groups, health_ports, listening_ports, service_settings
 from .ports import LOOPBACK, Reservations
-from .roster import BUS, SERVICES, module_of
+from .roster import BUS, SERVICES
 from .supervisor import Supervisor
 from .welcome import welcome
 
@@ -47,14 +46,6 @@ EXIT_USAGE = 2
 
 OPERATOR = "barid"
 """The supervisor's own user on the bus."""
-
-BUS_PAUSE_FIRST = 0.05
-BUS_PAUSE_MOST = 5.0
-STABLE_SECONDS = 30.0
-
-STORE_CHECK_SECONDS = 2.0
-STORE_ROOM = 64 * 1024 * 1024
-"""Bytes free before the bus is given another try after its store could not write: less, and it would fail again."""
 
 
 def up(options: UpOptions) -> int:
@@ -135,7 +126,7 @@ class _System:
                 starting.result()
                 code = await self._until_end(stopping)
         except* _faults() as group:
-            for error in group.exceptions:
+            for error in _leaves(group):
                 _complain(error)
             code = EXIT_FAILED
         finally:
@@ -168,33 +159,27 @@ class _System:
             self._options.ready_file.unlink(missing_ok=True)
         local = self._options.processes == 1
         if not local:
-            self._crew = await self._supervise()
+            self._crew = crew = self._supervisor()
+            await crew.open()
         from barid_runtime.bus.embedded import EmbeddedNats
         from barid_runtime.tls import ensure_self_signed
 
         self._bus = bus_server = EmbeddedNats(self._folder.path / "nats", self._places.bus, self._passwords)
         await bus_server.launch()
         if local:
-            self._crew = self._hire()
-        crew = self._crew
-        assert crew is not None
+            self._crew = crew = self._local_crew()
+            await crew.open()
         names = (self._options.hostname or socket.gethostname(), "localhost", "127.0.0.1")
         # Before the services, which would each make one.
         ensure_self_signed(self._folder.path / "tls", names, time.time())
         await bus_server.ready()
-        self._tasks.append(asyncio.create_task(self._keep_bus(bus_server)))
-        self._tasks.append(asyncio.create_task(self._keep_bus_storing(bus_server)))
+        self._tasks.append(asyncio.create_task(keep_running(bus_server, self._tell)))
+        self._tasks.append(asyncio.create_task(keep_storing(bus_server, self._folder.path)))
         settings = self._settings(bus_server.url)
-        self._ports = await crew.start(settings)
-        from barid_runtime.bus.nats import connect
-
-        from .provision import provision
-
-        bus = await connect(bus_server.url, user=OPERATOR, password=self._passwords[OPERATOR], name="barid")
-        try:
-            self._accounts = await provision(bus, self._folder, self._options.accounts, self._options.sieve)
-        finally:
-            await bus.close()
+        async with asyncio.TaskGroup() as both:
+            starting = both.create_task(crew.start(settings))
+            both.create_task(self._provision(crew, bus_server.url))
+        self._ports = starting.result()
         self._tell()
         self._tasks.append(asyncio.create_task(self._keep_told()))
         sys.stdout.write(welcome(self._status(), self._folder.path, settings["relay"]))
@@ -205,18 +190,32 @@ class _System:
         gc.freeze()
         gc.enable()
 
-    def _hire(self) -> Crew:
-        """While the bus comes up on another core."""
-        for service in self._services:
-            importlib.import_module(module_of(service))
-        from .building import build
+    async def _provision(self, crew: Crew, url: str) -> None:
+        """While other services are starting: passwords are hashed on another core."""
+        await crew.started("directory")
+        from barid_runtime.bus.nats import connect
 
-        options = self._options
-        return LocalCrew(build, health_port=self._places.health[0], drain_seconds=options.drain_seconds)
+        from .provision import install, provision
 
-    async def _supervise(self) -> Crew:
+        wanted, script = self._options.accounts, self._options.sieve
+        bus = await connect(url, user=OPERATOR, password=self._passwords[OPERATOR], name="barid")
+        try:
+            self._accounts = await provision(bus, self._folder, wanted)
+            if script:
+                await crew.started("mailstore")
+                await install(bus, [login for login, _ in wanted], script)
+        finally:
+            await bus.close()
+
+    def _local_crew(self) -> Crew:
+        from .building import build, load_code
+
+        drain_seconds = self._options.drain_seconds
+        return LocalCrew(load_code, build, health_port=self._places.health[0], drain_seconds=drain_seconds)
+
+    def _supervisor(self) -> Crew:
         options = self._options
-        supervisor = Supervisor(
+        return Supervisor(
             self._places.groups,
             self._places.health,
             drain_seconds=options.drain_seconds,
@@ -224,8 +223,6 @@ class _System:
             log_format=options.log_format,
             keep=(self._lock,),
         )
-        await supervisor.open()
-        return supervisor
 
     def _settings(self, url: str) -> Mapping[str, dict[str, Any]]:
         ports = self._places.listeners
@@ -235,37 +232,6 @@ class _System:
         }
 
     # --- while it runs
-
-    async def _keep_bus(self, bus: "EmbeddedNats") -> None:
-        """Started again on the same port when it ends by itself; services wait for it meanwhile."""
-        loop = asyncio.get_running_loop()
-        pause, since = BUS_PAUSE_FIRST, loop.time()
-        while True:
-            code = await bus.wait()
-            if loop.time() - since > STABLE_SECONDS:
-                pause = BUS_PAUSE_FIRST
-            log.warning("the bus ended; starting it again", code=code, pause=pause)
-            while True:
-                await asyncio.sleep(pause)
-                pause, since = min(pause * 2, BUS_PAUSE_MOST), loop.time()
-                try:
-                    await bus.start()
-                except BusError as error:
-                    log.warning("the bus does not start", reason=str(error), pause=pause)
-                else:
-                    break
-            self._tell()
-
-    async def _keep_bus_storing(self, bus: "EmbeddedNats") -> None:
-        """After a full disk the bus needs a new start. Nothing on it is the only copy, so that costs a moment."""
-        failed = False
-        while True:
-            await asyncio.sleep(STORE_CHECK_SECONDS)
-            failed = bus.store_failed() or failed
-            if failed and shutil.disk_usage(self._folder.path).free > STORE_ROOM:
-                log.warning("the bus could not store; starting it again")
-                failed = False
-                bus.end()
 
     async def _keep_told(self) -> None:
         """The files name the present processes."""
@@ -314,6 +280,15 @@ def _faults() -> tuple[type[Exception], ...]:
     from barid_runtime.settings import SettingsError
 
     return (CrewError, BusError, SettingsError, OSError)
+
+
+def _leaves(error: BaseException) -> Iterator[BaseException]:
+    """Tasks of tasks fail in groups of groups."""
+    if isinstance(error, BaseExceptionGroup):
+        for each in error.exceptions:
+            yield from _leaves(each)
+    else:
+        yield error
 
 
 def _complain(error: BaseException) -> None:

@@ -67,9 +67,10 @@ class Runner:
         """Returns when all have started. Raises what a start raises, unless it is the bus that is missing."""
         async with asyncio.TaskGroup() as group:
             for service in self.services:
-                group.create_task(self._start(service))
+                group.create_task(self.start_one(service))
 
-    async def _start(self, service: Service) -> None:
+    async def start_one(self, service: Service) -> None:
+        """As `start`, for one of the services."""
         pause = RETRY_FIRST
         while True:
             try:
