@@ -51,6 +51,20 @@ def test_every_operation_is_described(description: Any) -> None:
                     assert content["schema"], where
 
 
+def test_what_is_sent_has_an_example(description: Any) -> None:
+    """Those that take a body show one of its fields; addresses and ids show their shape."""
+    schemas = description["components"]["schemas"]
+    for name in ("NewAccount", "AliasChange", "DomainChange", "ScriptText"):
+        assert any("examples" in field for field in schemas[name]["properties"].values()), name
+        assert schemas[name]["additionalProperties"] is False
+    for method, path, operation in operations(description):
+        for parameter in operation.get("parameters", ()):
+            if parameter["in"] == "path" and parameter["name"] in ("address", "mail_id"):
+                assert "examples" in parameter["schema"] or "examples" in parameter, (method, path)
+        if "requestBody" in operation:
+            assert {"400", "411", "413", "415"} <= set(operation["responses"]), (method, path)
+
+
 def test_every_reference_leads_somewhere(description: Any) -> None:
     def references(node: Any) -> list[str]:
         if isinstance(node, dict):

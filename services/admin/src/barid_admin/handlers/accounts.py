@@ -48,9 +48,9 @@ DomainFilter = Annotated[str | None, Query(max_length=253, description="only of 
 class NewAccount(Body):
     """password: left out, one is made and told in the answer. quota: bytes, 0 is without limit."""
 
-    address: str = Field(min_length=3, max_length=254)
+    address: str = Field(min_length=3, max_length=254, examples=["bob@example.org"])
     password: Password | None = None
-    quota: int = Field(default=0, ge=0, le=NUMBER_MOST)
+    quota: int = Field(default=0, ge=0, le=NUMBER_MOST, examples=[2_000_000_000])
 
 
 class AccountChange(Body):

@@ -28,7 +28,9 @@ TARGETS_MOST = 1000
 
 
 class AliasChange(Body):
-    targets: list[Annotated[str, Field(min_length=3, max_length=254)]] = Field(min_length=1, max_length=TARGETS_MOST)
+    targets: list[Annotated[str, Field(min_length=3, max_length=254)]] = Field(
+        min_length=1, max_length=TARGETS_MOST, examples=[["bob@example.org", "ann@elsewhere.example"]]
+    )
 
 
 class Alias(BaseModel):

@@ -16,7 +16,9 @@ LISTING = "domains"
 
 
 class DomainChange(Body):
-    catch_all: str | None = Field(default=None, max_length=254, description="gets what nobody else here gets")
+    catch_all: str | None = Field(
+        default=None, max_length=254, description="gets what nobody else here gets", examples=["bob@example.org"]
+    )
 
 
 class Domain(BaseModel):

@@ -16,8 +16,12 @@ PAGE_USUAL = 100
 MailId = Annotated[str, StringConstraints(pattern=r"^[0-9A-HJKMNP-TV-Z]{26}$")]
 """Our name of a mail."""
 
-AddressInPath = Annotated[str, Path(min_length=3, max_length=254, description="an address, percent-encoded")]
-MailIdInPath = Annotated[MailId, Path(description="our id of the mail, 26 characters")]
+AddressInPath = Annotated[
+    str, Path(min_length=3, max_length=254, description="an address, percent-encoded", examples=["bob@example.org"])
+]
+MailIdInPath = Annotated[
+    MailId, Path(description="our id of the mail, 26 characters", examples=["01ARZ3NDEKTSV4RRFFQ69G5FAV"])
+]
 Cursor = Annotated[str | None, Query(max_length=1024, description="`next` of the page before")]
 Cascade = Annotated[
     bool,

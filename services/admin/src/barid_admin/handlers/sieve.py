@@ -29,7 +29,7 @@ NameInPath = Annotated[str, Path(min_length=1, max_length=128, description="the 
 class ScriptText(Body):
     """activate: make it the one that is run."""
 
-    text: str = Field(max_length=SCRIPT_MOST)
+    text: str = Field(max_length=SCRIPT_MOST, examples=['require "fileinto"; fileinto "Archive";'])
     activate: bool = True
 
 
