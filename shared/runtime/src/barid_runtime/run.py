@@ -7,6 +7,7 @@ with 1, and whoever supervises it decides.
 """
 
 import asyncio
+import gc
 import os
 import random
 import signal
@@ -30,6 +31,11 @@ RETRY_FIRST = 0.05
 RETRY_MOST = 2.0
 
 EXIT_FAILED = 1
+
+GC_YOUNG = 20_000
+"""Objects that are new before the collector looks for cycles among them. A batch of 30 mails makes more than the 700 of
+Python's default, all of them soon freed without it: it cost the mailstore 8 of 95 µs a mail. Some MB of garbage at
+worst; the older generations are collected by their usual steps."""
 
 Ports = dict[str, dict[str, int]]
 
@@ -181,6 +187,7 @@ def run(
 
     health_port: None for no health server, 0 for any port.
     """
+    gc.set_threshold(GC_YOUNG, *gc.get_threshold()[1:])
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as loop_runner:
         return loop_runner.run(_run(services, health_port, host, drain_seconds, on_ready))
 
