@@ -9,10 +9,15 @@ from pydantic import BaseModel, ConfigDict, StringConstraints
 class Message(BaseModel):
     """What all contracts share: immutable, and deaf to fields of a newer sender.
 
+    Validators are built at a model's first use: of a hundred models a service uses some, and all together are a
+    sixteenth of what a start costs.
+
     On hot paths an empty list is `Field(default_factory=list)`: a default `[]` is deep-copied in Python, 3 µs each.
     """
 
-    model_config = ConfigDict(frozen=True, extra="ignore", ser_json_bytes="base64", val_json_bytes="base64")
+    model_config = ConfigDict(
+        frozen=True, extra="ignore", ser_json_bytes="base64", val_json_bytes="base64", defer_build=True
+    )
 
 
 MailId = Annotated[str, StringConstraints(pattern=r"^[0-9A-HJKMNP-TV-Z]{26}$")]

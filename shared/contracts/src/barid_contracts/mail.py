@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
 from .base import Event, Latin1, MailId, Message
 
@@ -44,6 +44,8 @@ class Accepted(Message):
     (`""` for a single part). submitter: the account that submitted it. parent: the mail that this one is a child of.
     An APPEND has no obligations. `verdicts` is room for SPF, DKIM, DMARC results.
     """
+
+    model_config = ConfigDict(defer_build=False)  # the journal takes its serializer to itself at import
 
     mail_id: MailId
     at: int
