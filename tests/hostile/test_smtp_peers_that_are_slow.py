@@ -1,9 +1,14 @@
 """Peers that hold a connection and give nothing for it. Others don't notice."""
 
 import contextlib
+import resource
 import socket
 import struct
+import threading
 import time
+from pathlib import Path
+
+import pytest
 
 from barid_testing.mail_system import Account, MailSystem
 
@@ -65,15 +70,39 @@ def test_commands_and_messages_octet_by_octet(besieged: MailSystem, bystander: A
         assert [client.reply().code for client in slow] == [250] * 50
 
 
-def test_a_peer_that_never_reads_its_replies(besieged: MailSystem, bystander: Account) -> None:
-    """A megabyte and a half of HELP: when the replies don't fit, no more commands are read."""
-    with Smtp(besieged.smtp) as client:
-        client.socket.settimeout(2)
+@pytest.mark.parametrize("command", [b"EHLO client\r\n", b"NOOP\r\n", b"HELP\r\n", b"VRFY a\r\n"])
+def test_a_peer_that_never_reads_its_replies(besieged: MailSystem, bystander: Account, command: bytes) -> None:
+    """Some megabytes of commands: when the replies don't fit, no more are read; others wait for none of them."""
+    with Smtp(besieged.smtp) as client, Smtp(besieged.smtp) as other:
         client.say(b"EHLO client")
+        client.socket.settimeout(2)
+        before = resident(besieged)
         with contextlib.suppress(TimeoutError, ConnectionError):
-            client.send(b"EHLO client\r\n" * 400_000)
-        besieged.send("somebody@elsewhere.test", bystander, "past the deaf one")
-        besieged.expect(bystander, "past the deaf one")
+            client.send(command * (8_000_000 // len(command)))
+        # A read's worth of replies stands between two of another's, at most.
+        began = time.monotonic()
+        assert [other.say(b"NOOP").code for _ in range(10)] == [250] * 10
+        assert time.monotonic() - began < 2
+        besieged.send("somebody@elsewhere.test", bystander, f"past the deaf one {command!r}")
+        besieged.expect(bystander, f"past the deaf one {command!r}")
+        assert resident(besieged) - before < 8_000_000
+
+
+def test_a_peer_that_reads_late_gets_every_reply(besieged: MailSystem) -> None:
+    with Smtp(besieged.smtp) as client:
+        client.say(b"EHLO client")
+        sending = threading.Thread(target=client.send, args=(b"NOOP\r\n" * 300_000 + b"QUIT\r\n",))
+        sending.start()
+        time.sleep(0.5)
+        got = client.read_to_end()
+        sending.join()
+    assert got == b"250 2.0.0 OK\r\n" * 300_000 + b"221 2.0.0 Bye\r\n"
+
+
+def resident(system: MailSystem) -> int:
+    """Octets of memory of the process that has the doors."""
+    pid = system.pids()["smtp_ingress"]
+    return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * resource.getpagesize()
 
 
 def test_connections_that_are_reset(besieged: MailSystem) -> None:

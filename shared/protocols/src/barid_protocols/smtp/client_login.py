@@ -8,8 +8,7 @@ from barid_protocols.smtp.replies import Reply
 
 
 class Login:
-    """``line`` begins the exchange. Raises LocalError if neither mechanism is offered, and for credentials that cannot be
-    sent."""
+    """``line`` begins the exchange. Raises LocalError if neither mechanism is offered, or credentials can't be sent."""
 
     __slots__ = ("_mechanism", "line")
 
