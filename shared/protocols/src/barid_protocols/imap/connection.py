@@ -21,7 +21,7 @@ from dataclasses import replace
 from enum import Enum, auto
 from typing import Literal
 
-from barid_protocols.imap import capabilities, responses
+from barid_protocols.imap import responses
 from barid_protocols.imap.append_stream import AppendStream
 from barid_protocols.imap.authentication import SaslExchange
 from barid_protocols.imap.commands.append import AppendAborted, AppendChunk, AppendEnd
@@ -107,16 +107,7 @@ class ServerConnection:
 
     def capabilities(self) -> tuple[bytes, ...]:
         """What is advertised in the present state."""
-        profile = self.profile
-        return capabilities.advertised(
-            self.state,
-            tls_active=profile.tls_active,
-            tls_available=profile.tls_available,
-            plaintext_allowed=profile.plaintext_allowed,
-            mechanisms=profile.mechanisms,
-            literal_plus=profile.literal_plus,
-            append_limit=profile.append_limit,
-        )
+        return self.profile.capabilities(self.state)
 
     # Bytes in
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from barid_protocols.imap import codes, responses
+from barid_protocols.imap import capabilities, codes, responses
 from barid_protocols.imap.commands import COMMANDS
 from barid_protocols.imap.errors import ImapError, ServerError, SyntaxProblem, UserError
 from barid_protocols.imap.grammar import Cursor
@@ -35,6 +35,18 @@ class ServerProfile:
     literal_plus: bool = True
     append_limit: int = DEFAULT_APPEND_LIMIT
     greeting: str = "Barid is ready"
+
+    def capabilities(self, state: State) -> tuple[bytes, ...]:
+        """What is advertised in this state."""
+        return capabilities.advertised(
+            state,
+            tls_active=self.tls_active,
+            tls_available=self.tls_available,
+            plaintext_allowed=self.plaintext_allowed,
+            mechanisms=self.mechanisms,
+            literal_plus=self.literal_plus,
+            append_limit=self.append_limit,
+        )
 
 
 def head(text: bytes, state: State, profile: ServerProfile) -> tuple[bytes, bytes, Cursor]:
