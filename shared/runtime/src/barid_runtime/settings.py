@@ -20,7 +20,8 @@ from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_va
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
-from .database.door import READERS, Place
+from .database.door import Place
+from .database.port import READERS
 
 PREFIX = "BARID_"
 SECRET_MOST = 64 * 1024

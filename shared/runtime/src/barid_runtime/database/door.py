@@ -6,10 +6,7 @@ The drivers are imported when they are needed: a process of one size does not pa
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from .port import Database
-
-READERS = 4
-"""Connections that read, of each process: handlers ask one question each, and more only queue in the server."""
+from .port import READERS, Database
 
 
 @dataclass(frozen=True, slots=True)

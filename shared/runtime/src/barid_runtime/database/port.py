@@ -10,6 +10,9 @@ Dialect = Literal["sqlite", "postgres"]
 Row = tuple[Any, ...]
 Value = None | int | float | str | bytes
 
+READERS = 4
+"""Connections that read, of each process: handlers ask one question each, and more only queue in the server."""
+
 
 class DatabaseError(Exception):
     """The database can't do it now (busy, full, gone): whoever asked says 4xx and tries again."""

@@ -22,8 +22,7 @@ from urllib.parse import urlsplit
 
 import asyncpg
 
-from .door import READERS
-from .port import Cursor, DatabaseError, DatabaseFull, Dialect, Row, Value
+from .port import READERS, Cursor, DatabaseError, DatabaseFull, Dialect, Row, Value
 from .statements import statement
 from .waiting import run, wait
 
