@@ -6,7 +6,7 @@ import smtplib
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from barid_testing.mail_system import Account, MailSystem
@@ -65,6 +65,19 @@ def _subjects_if_served(system: MailSystem, reader: Account) -> Counter[str]:
     except OSError:
         pass
     return Counter()
+
+
+def soon(holds: Callable[[], bool], within: float = 10.0) -> bool:
+    """Whether it holds within so many seconds; who asks may find nobody at home meanwhile."""
+    until = time.monotonic() + within
+    while time.monotonic() < until:
+        try:
+            if holds():
+                return True
+        except OSError:
+            pass
+        time.sleep(0.1)
+    return False
 
 
 class Load:

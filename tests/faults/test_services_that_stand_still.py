@@ -8,7 +8,6 @@ import signal
 import smtplib
 import sqlite3
 import time
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing
 
@@ -16,7 +15,7 @@ import pytest
 
 from barid_testing.mail_system import Account, MailSystem
 
-from .letters import Load, reply_to, subjects, wait_for
+from .letters import Load, reply_to, soon, subjects, wait_for
 from .processes import standing_still
 
 DEADLINE = 10.0
@@ -59,7 +58,7 @@ def test_directory_stands_still(system: MailSystem, reader: Account) -> None:
             for stranger in strangers:
                 assert stranger.result() == (451, "4.4.3 Recipient cannot be verified now, try again later")
             assert quickly(began)
-    assert _soon(lambda: reply_to(system, unknown, "after")[0] == 250)
+    assert soon(lambda: reply_to(system, unknown, "after")[0] == 250)
     assert reply_to(system, nobody)[0] == 550
     wait_for(system, reader, {"before", "while away"})
     assert system.pids() == pids
@@ -68,11 +67,11 @@ def test_directory_stands_still(system: MailSystem, reader: Account) -> None:
 def test_directory_is_away_when_the_ingress_starts(system: MailSystem, reader: Account) -> None:
     """Known recipients outlive the process: they are kept in a file, every few seconds."""
     known = system.data / "smtp_ingress" / "known-recipients.jsonl"
-    assert _soon(lambda: reader.address in known.read_text(), 20)
+    assert soon(lambda: reader.address in known.read_text(), 20)
     with standing_still(system, "directory"):
         pid = system.kill("smtp_ingress")
         system.wait_restarted("smtp_ingress", pid)
-        assert _soon(lambda: reply_to(system, reader, "to a new ingress")[0] == 250, 20)
+        assert soon(lambda: reply_to(system, reader, "to a new ingress")[0] == 250, 20)
     wait_for(system, reader, {"before", "to a new ingress"})
 
 
@@ -94,7 +93,7 @@ def test_mailstore_stands_still(system: MailSystem, reader: Account) -> None:
                     assert (status, text[0][:13]) == ("NO", b"[UNAVAILABLE]")
             assert quickly(began)
         client.select("INBOX")
-        assert _soon(lambda: client.store("1", "+FLAGS", "\\Flagged")[0] == "OK")
+        assert soon(lambda: client.store("1", "+FLAGS", "\\Flagged")[0] == "OK")
     wait_for(system, reader, {"before", *(f"while away {number}" for number in range(20))})
     assert system.pids() == pids
 
@@ -143,7 +142,7 @@ def test_changes_and_log_ins_while_their_service_stands_still(system: MailSystem
             status, text = client.store("1", "+FLAGS", "\\Flagged")
             assert (status, text[0][:13]) == ("NO", b"[UNAVAILABLE]")
             assert time.monotonic() - began < DEADLINE_OF_CHANGES
-        assert _soon(lambda: client.store("1", "+FLAGS", "\\Flagged")[0] == "OK")
+        assert soon(lambda: client.store("1", "+FLAGS", "\\Flagged")[0] == "OK")
     stranger = system.account()
     with standing_still(system, "directory"), imaplib.IMAP4(*system.imap, timeout=60) as client:
         began = time.monotonic()
@@ -212,15 +211,3 @@ def test_everything_stands_still_for_a_while(system: MailSystem, reader: Account
 
 def plain(account: Account) -> str:
     return base64.b64encode(f"\0{account.login}\0{account.password}".encode()).decode()
-
-
-def _soon(holds: Callable[[], bool], within: float = 10.0) -> bool:
-    until = time.monotonic() + within
-    while time.monotonic() < until:
-        try:
-            if holds():
-                return True
-        except OSError:
-            pass
-        time.sleep(0.1)
-    return False
