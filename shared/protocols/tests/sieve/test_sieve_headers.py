@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from barid_protocols.mime.words import encode_words
 from barid_protocols.sieve import Address, HeaderView, parse_addresses
-from barid_protocols.sieve.encoded_words import decode_words, encode_words
 
 
 def test_values_are_unfolded_and_trimmed():
@@ -32,26 +32,29 @@ def test_octets_that_are_not_utf8_are_read_as_latin1():
         ("=?UTF-8*en?B?Z3LDvMOfZQ==?= rest", "grüße rest"),
         ("=?utf-8?b?Z3LDvMOfZQ?=", "grüße"),  # padding left out
         ("=?us-ascii?q?a?= \t =?us-ascii?q?b?= c", "ab c"),
-        ("=?no-such?q?a?=", "=?no-such?q?a?="),
+        ("=?utf-8?b?w6TD?= =?utf-8?b?pA==?=", "ää"),  # a character cut in two
+        ("=?utf-8?q?not by the RFC?=", "not by the RFC"),
+        ("=?no-such?q?a?=", "a"),
         ("=?utf-8?x?a?=", "=?utf-8?x?a?="),
-        ("=?zip?b?YQ==?=", "=?zip?b?YQ==?="),
-        ("=?unicode_escape?q?=5Cq?=", "=?unicode_escape?q?=5Cq?="),
-        ("=?utf-8?q?a=0D=0ABcc:_x?=", "a  Bcc: x"),
+        ("=?zip?b?YQ==?=", "a"),
+        ("=?unicode_escape?q?=5Cq?=", "\\q"),
+        ("=?utf-8?q?a=0D=0ABcc:_x=00?=", "a  Bcc: x"),
+        ("=?utf-8?q?=20a_?=", "a"),
         ("=?utf-8?b?!!!?=", ""),
         ("=?utf-8?q?a", "=?utf-8?q?a"),
     ],
 )
 def test_encoded_words(raw, text):
-    assert decode_words(raw) == text
+    assert HeaderView(f"A: {raw}\r\n".encode()).header_values("a") == (text,)
 
 
 @given(st.text(alphabet=st.characters(exclude_categories=["Cs", "Cc"]), max_size=200))
 @settings(max_examples=100, deadline=None)
 def test_what_is_encoded_decodes_to_the_same(text):
     encoded = encode_words(text)
-    assert all(len(line) <= 998 for line in encoded.split("\r\n"))
+    assert all(len(line) <= 998 for line in encoded.split(b"\r\n"))
     assert encoded.isascii()
-    assert decode_words(encoded.replace("\r\n", "")) == text
+    assert HeaderView(b"A: " + encoded + b"\r\n").header_values("a") == (text.strip(" \t"),)
 
 
 @pytest.mark.parametrize(
@@ -140,6 +143,5 @@ def test_hostile_values_cost_linear_time(piece):
     value = piece * (100_000 // len(piece))
     started = time.process_time()
     parse_addresses(value)
-    decode_words(value)
     HeaderView(b"X: " + value.encode()).header_values("x")
     assert time.process_time() - started < 1

@@ -4,8 +4,8 @@ import binascii
 import re
 from datetime import datetime
 
+from barid_protocols.mime.words import encode_words
 from barid_protocols.sieve.actions import Vacation
-from barid_protocols.sieve.encoded_words import encode_words
 from barid_protocols.sieve.headers import HeaderView
 
 _DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
@@ -36,7 +36,7 @@ def build_reply(
     fields = [
         f"From: {_mailbox(vacation.sender or default_sender)}",
         f"To: {_clean(recipient)}",
-        f"Subject: {encode_words(_subject(vacation, headers))}",
+        f"Subject: {encode_words(_subject(vacation, headers)).decode()}",
         f"Date: {_date(date)}",
         f"Message-ID: {_clean(message_id)}",
         *_threading(headers),
@@ -82,7 +82,7 @@ def _mailbox(text: str) -> str:
         return _clean(text)
     name, address = match[1].strip(), match[2]
     if name and not name.isascii():
-        name = encode_words(name.strip('"'))
+        name = encode_words(name.strip('"')).decode()
     return f"{name} {address}" if name else address
 
 
