@@ -128,16 +128,27 @@ async def test_what_is_owed_is_published_by_kind_and_in_batches(start: Start, bu
     assert publisher.messages < 15
 
 
-async def test_under_load_mails_gather_for_the_next_message(start: Start, bus: NatsBus) -> None:
-    journal, publisher = await start(gather=1.0)
+async def test_under_load_mails_gather_until_there_are_enough(start: Start, bus: NatsBus) -> None:
+    journal, publisher = await start(gather=600)
     mails = await append(journal, 50)
-    await publisher.idle()
+    await asyncio.wait_for(publisher.idle(), 10)
     before = publisher.messages
     for _ in range(4):
         mails += await append(journal, 3)
-    await publisher.idle()
+    assert (publisher.messages, publisher.backlog) == (before, 12)
+    mails += await append(journal, ENOUGH - 12)
+    await asyncio.wait_for(publisher.idle(), 10)
     assert publisher.messages == before + 1
     assert by_name(await everything(bus, ACCEPTED_LOCAL.subject)) == mails
+
+
+async def test_mails_that_gather_go_when_their_time_has_come(start: Start) -> None:
+    journal, publisher = await start(gather=0.3)
+    await append(journal, 50)
+    await asyncio.wait_for(publisher.idle(), 10)
+    await append(journal, 1)
+    await asyncio.wait_for(publisher.idle(), 10)
+    assert publisher.published == 51
 
 
 async def test_a_quiet_service_waits_for_nothing(start: Start) -> None:
@@ -146,16 +157,6 @@ async def test_a_quiet_service_waits_for_nothing(start: Start) -> None:
         await append(journal, 1)
         await asyncio.wait_for(publisher.idle(), 5)
         assert publisher.messages == n + 1
-
-
-async def test_what_is_enough_for_a_message_waits_for_nothing(start: Start) -> None:
-    journal, publisher = await start(gather=60)
-    await append(journal, 50)
-    await asyncio.wait_for(publisher.idle(), 5)
-    await append(journal, ENOUGH - 1)
-    assert publisher.backlog == ENOUGH - 1
-    await append(journal, 1)
-    await asyncio.wait_for(publisher.idle(), 5)
 
 
 async def test_what_gathers_is_published_before_the_end(start: Start, bus: NatsBus) -> None:
