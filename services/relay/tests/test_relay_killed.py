@@ -196,7 +196,7 @@ async def test_many_rows_are_leased_in_order_and_only_once(tmp_path: Path, datab
 
 async def test_the_relay_waits_for_its_file(settings: Settings, office: Office, start: Any) -> None:
     """Two owners of one file would send everything twice."""
-    from barid_runtime.database.sqlite import NotTheOwner
+    from barid_runtime.database.sqlite_connection import NotTheOwner
 
     from .office import new_relay
 

@@ -12,7 +12,8 @@ import apsw
 import pytest
 
 from barid_runtime.database.port import Cursor, DatabaseError, DatabaseFull
-from barid_runtime.database.sqlite import NotTheOwner, SqliteDatabase, open_database
+from barid_runtime.database.sqlite import SqliteDatabase, open_database
+from barid_runtime.database.sqlite_connection import NotTheOwner
 
 Factory = Callable[..., SqliteDatabase]
 

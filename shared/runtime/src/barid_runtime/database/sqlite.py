@@ -12,148 +12,33 @@ a row costs half of what an object mapper takes.
 """
 
 import asyncio
-import fcntl
 import os
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, ClassVar, Literal, TypeVar, cast
+from typing import Any, Literal, TypeVar
 
 import apsw
 
-from .port import Cursor, DatabaseError, DatabaseFull, Dialect, Row, Value
+from .port import Cursor, DatabaseError
+from .sqlite_connection import SqliteCursor, connect, is_ours, own, translated
 
 T = TypeVar("T")
-
-BUSY_TIMEOUT_MS = 2_000
-"""Only a checkpoint of a migration's leftover connection can hold the file; we own it."""
-
-STATEMENT_CACHE = 500
-"""Prepared statements kept per connection; a service has a few dozen."""
-
-CACHE_KIB = 8 * 1024
-"""Per connection. Memory-mapped reads gained nothing above the noise, and turn a bad sector from an error into a signal
-that kills the process; so there are none."""
-
-CHECKPOINT_PAGES = 4_000
-"""16 MB of log before its pages are copied into the file: half as many copies of hot pages as at the default."""
-
-JOURNAL_LIMIT = 64 * 1024 * 1024
-"""Bytes to which the log is cut after a long reader had kept it growing."""
 
 BATCH_MOST = 512
 """Works in one transaction: bounds how long the first of them waits for the last, and how long the loop is held."""
 
 
-class NotTheOwner(DatabaseError):
-    """Another process has the file."""
-
-
 def open_database(path: Path, *, synchronous: Literal["FULL", "NORMAL", "OFF"] = "FULL") -> "SqliteDatabase":
     """Open or create the file and own it until `close`. Raises DatabaseError; NotTheOwner if it has another owner."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    lock = _own(path)
+    lock = own(path)
     try:
         return SqliteDatabase(path, lock, synchronous)
     except BaseException:
         os.close(lock)
         raise
-
-
-def _own(path: Path) -> int:
-    lock_path = path.with_name(path.name + ".lock")
-    lock = os.open(lock_path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        owner = os.pread(lock, 20, 0).decode("ascii", "replace").strip() or "unknown"
-        os.close(lock)
-        raise NotTheOwner(
-            f"{path} is in use by process {owner}: each file has one owning process; stop that one first"
-        ) from None
-    os.ftruncate(lock, 0)
-    os.pwrite(lock, b"%d\n" % os.getpid(), 0)
-    return lock
-
-
-def _connect(path: Path, synchronous: str, *, read_only: bool) -> apsw.Connection:
-    try:
-        connection = apsw.Connection(str(path), statementcachesize=STATEMENT_CACHE)
-        connection.set_busy_timeout(BUSY_TIMEOUT_MS)
-        connection.execute("PRAGMA journal_mode = WAL")
-        connection.execute(f"PRAGMA synchronous = {synchronous}")
-        connection.execute("PRAGMA foreign_keys = ON")
-        connection.execute("PRAGMA mmap_size = 0")
-        connection.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
-        connection.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}")
-        connection.execute(f"PRAGMA journal_size_limit = {JOURNAL_LIMIT}")
-        connection.execute("PRAGMA temp_store = MEMORY")
-        if read_only:
-            connection.execute("PRAGMA query_only = ON")
-    except apsw.Error as error:
-        raise _translated(error, f"{path} can't be opened") from error
-    return connection
-
-
-def _translated(error: apsw.Error, what: str = "the database failed") -> DatabaseError:
-    if isinstance(error, apsw.FullError):
-        return DatabaseFull(f"{what}: no space left")
-    return DatabaseError(f"{what}: {error}")
-
-
-def _is_ours(error: apsw.Error) -> bool:
-    """A fault of the machine (full, busy, I/O), not of the statement (a constraint, its SQL)."""
-    return isinstance(
-        error,
-        apsw.FullError | apsw.IOError | apsw.BusyError | apsw.LockedError | apsw.NoMemError | apsw.CantOpenError
-        | apsw.ReadOnlyError | apsw.CorruptError | apsw.NotADBError,
-    )  # fmt: skip
-
-
-class SqliteCursor:
-    """A Cursor on a connection that is ours for the moment.
-
-    A statement whose rows were not all read stays in progress: it would keep a savepoint from being released, and a
-    snapshot, with it the log, from ever being let go. So what a work opened is closed after it.
-    """
-
-    dialect: ClassVar[Dialect] = "sqlite"
-
-    __slots__ = ("_connection", "_execute", "_executemany", "_open")
-
-    def __init__(self, connection: apsw.Connection) -> None:
-        self._connection = connection
-        self._execute = connection.execute
-        self._executemany = connection.executemany
-        self._open: list[apsw.Cursor] = []
-
-    def execute(self, sql: str, parameters: Sequence[Value] = ()) -> Iterator[Row]:
-        cursor = self._execute(sql, parameters)
-        self._open.append(cursor)
-        return cast("Iterator[Row]", cursor)
-
-    def close_statements(self) -> None:
-        """After each work."""
-        if self._open:
-            for cursor in self._open:
-                cursor.close(True)
-            self._open.clear()
-
-    def executemany(self, sql: str, rows: Iterable[Sequence[Value]]) -> None:
-        self._executemany(sql, rows)
-
-    def one(self, sql: str, parameters: Sequence[Value] = ()) -> Row | None:
-        cursor = self._execute(sql, parameters)
-        row = cursor.fetchone()
-        cursor.close(True)
-        return cast("Row | None", row)
-
-    def all(self, sql: str, parameters: Sequence[Value] = ()) -> list[Row]:
-        return cast("list[Row]", self._execute(sql, parameters).fetchall())
-
-    def changes(self) -> int:
-        return self._connection.changes()
 
 
 class _Work:
@@ -175,8 +60,8 @@ class SqliteDatabase:
         self.path = path
         self._lock = lock
         self._synchronous = synchronous
-        self._writer = _connect(path, synchronous, read_only=False)
-        self._reader = _connect(path, synchronous, read_only=True)
+        self._writer = connect(path, synchronous, read_only=False)
+        self._reader = connect(path, synchronous, read_only=True)
         self._heavy: apsw.Connection | None = None
         self._write_cursor = SqliteCursor(self._writer)
         self._read_cursor = SqliteCursor(self._reader)
@@ -210,7 +95,7 @@ class SqliteDatabase:
                     await loop.run_in_executor(self._commits, self._commit)
             except apsw.Error as error:
                 self._undo()
-                self._fail(batch, _translated(error))
+                self._fail(batch, translated(error))
             except asyncio.CancelledError:
                 # The loop is being torn down around us, with a commit perhaps under way: the connection is not ours.
                 self._fail(batch, DatabaseError("cancelled: it may have been committed"))
@@ -249,7 +134,7 @@ class SqliteDatabase:
             try:
                 work.result = work.run(cursor)
             except apsw.Error as error:
-                work.error = _translated(error) if _is_ours(error) else error
+                work.error = translated(error) if is_ours(error) else error
                 if not self._writer.in_transaction:
                     cursor.close_statements()
                     # SQLite ended the whole transaction (disk full, I/O): what the others did is undone as well.
@@ -286,7 +171,7 @@ class SqliteDatabase:
 
     def _read_heavy(self, work: Callable[[Cursor], T]) -> T:
         if self._heavy is None:
-            self._heavy = _connect(self.path, self._synchronous, read_only=True)
+            self._heavy = connect(self.path, self._synchronous, read_only=True)
         return self._read(self._heavy, SqliteCursor(self._heavy), work)
 
     @staticmethod
@@ -300,8 +185,8 @@ class SqliteDatabase:
                 if connection.in_transaction:
                     connection.execute("ROLLBACK")
         except apsw.Error as error:
-            if _is_ours(error):
-                raise _translated(error) from error
+            if is_ours(error):
+                raise translated(error) from error
             raise
 
     # --- end
