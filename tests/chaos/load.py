@@ -26,6 +26,9 @@ PATIENCE = 30.0
 
 THREADS: tuple[tuple[Door, int], ...] = (("mx", 4), ("submission", 1), ("lmtp", 1), ("append", 1))
 
+UNSURE = b"[UNAVAILABLE]"
+"""In the NO to an upload: the index did not answer in time, but may have heard, and do it when it comes to itself."""
+
 HUGE_AFTER = 100
 """Mails accepted, so that the huge ones meet the blows."""
 
@@ -191,8 +194,9 @@ class Load:
 
     def _append(self, reader: imaplib.IMAP4, letter: Letter) -> None:
         letter.fate, letter.taken = "unknown", letter.recipients
-        status, _ = reader.append("Drafts", "(\\Seen \\Draft)", None, letter.raw)
-        self._settle(letter, status == "OK")
+        status, said = reader.append("Drafts", "(\\Seen \\Draft)", None, letter.raw)
+        if status == "OK" or UNSURE not in said[0]:
+            self._settle(letter, status == "OK")
 
     def _settle(self, letter: Letter, accepted: bool) -> None:
         letter.fate = "accepted" if accepted else "refused"
