@@ -9,8 +9,8 @@ from barid_runtime.networks import LOOPBACK, Network
 from barid_runtime.settings import ServiceSettings
 
 MOST_HOPS = 100
-"""Delivery sends back what has more Received fields, and a door that took more would only write notices to senders that
-may be forged. RFC 5321 §6.3 asks for 100 at least."""
+"""Delivery runs no script for what has more Received fields, so a door that took more would only hide a loop. RFC 5321
+§6.3 asks for 100 at least."""
 
 
 class Settings(ServiceSettings):

@@ -1,7 +1,7 @@
 """Mail that goes in circles (RFC 5321 §6.3), told while its sender is still on the line.
 
-Delivery looks for the same and sends a notice, which for a forged field would go to somebody who never wrote. A mail
-without a sender brings nobody a notice: delivery keeps it.
+Delivery looks for the same, keeps what it finds and tells nobody: a notice would, for a forged field, go to somebody
+who never wrote. So this is where a sender hears of it. A mail without one has nobody to tell, and is left to delivery.
 """
 
 import re
