@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from barid.plan import UpOptions, service_settings
-from barid.welcome import welcome
+from barid.welcome import command, welcome
 
 STATUS: dict[str, Any] = {"accounts": [], "submission": "127.0.0.1:10587"}
 
@@ -38,3 +38,25 @@ def test_a_route_is_named_as_the_exception_that_it_is() -> None:
     text = said(routes=(("far.test", "127.0.0.1:2525"),))
     assert "captured" in text
     assert "Except for routed domains: far.test by 127.0.0.1:2525." in text
+
+
+def test_the_command_is_one_that_a_shell_finds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """After `make run` it is in no PATH; a person copies the line and it works."""
+    program = tmp_path / "my place" / ".venv" / "bin" / "barid"
+    program.parent.mkdir(parents=True)
+    program.touch(mode=0o755)
+    monkeypatch.setattr("sys.executable", str(program.with_name("python")))
+    monkeypatch.chdir(tmp_path / "my place")
+    monkeypatch.setenv("PATH", "/nowhere")
+    assert command() == ".venv/bin/barid"
+    monkeypatch.chdir("/")
+    assert command() == f"'{program.relative_to('/')}'"
+    monkeypatch.setenv("PATH", str(program.parent))
+    assert command() == "barid"
+
+
+def test_the_text_names_the_command_as_it_is_to_be_typed() -> None:
+    status = STATUS | {"imaps": "127.0.0.1:10993", "accounts": [{"login": "a@x.test", "password": "p"}]}
+    text = welcome(status, Path("/srv/mail"), {"outbound": "capture"}, ".venv/bin/barid")
+    assert "\n  .venv/bin/barid send --data /srv/mail --from a@x.test" in text
+    assert "`.venv/bin/barid captured list --data /srv/mail`" in text

@@ -34,7 +34,7 @@ from .plan import PlanError, UpOptions, groups, health_ports, listening_ports, s
 from .ports import LOOPBACK, Reservations
 from .roster import BUS, SERVICES
 from .supervisor import Supervisor
-from .welcome import welcome
+from .welcome import command, welcome
 
 if TYPE_CHECKING:
     from barid_runtime.bus.embedded import EmbeddedNats
@@ -182,7 +182,7 @@ class _System:
         self._ports = starting.result()
         self._tell()
         self._tasks.append(asyncio.create_task(self._keep_told()))
-        sys.stdout.write(welcome(self._status(), self._folder.path, settings["relay"]))
+        sys.stdout.write(welcome(self._status(), self._folder.path, settings["relay"], command()))
         sys.stdout.flush()
         log.info("ready", seconds=round(time.perf_counter() - began, 3))
         # Afterwards: nobody need wait for it.
