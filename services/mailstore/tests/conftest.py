@@ -50,9 +50,11 @@ async def people(bus: Bus) -> AsyncIterator[People]:
 
 @pytest_asyncio.fixture
 async def mailstore(settings: Settings, people: People, clock: ManualClock) -> AsyncIterator[Mailstore]:
-    """Started; a test may drain it and start another on the same data."""
+    """Started; a test may drain it and start another on the same data. It forgets when a test says so."""
     service = new_mailstore(settings, clock)
     await service.start()
+    assert service.retention is not None
+    await service.retention.close()
     yield service
     await service.drain()
 

@@ -191,6 +191,8 @@ async def test_many_messages_go_a_few_at_a_time_and_a_crash_in_between_loses_not
     await desk.deliver("ann")
     await lose(desk, people, "bob", mailstore)
     await clock.leap(8 * DAY)
+    assert mailstore._sweeper is not None
+    await mailstore._sweeper.close()
     await forget(mailstore, clock)
     assert mailstore.doors is not None
     assert await rows_of(mailstore, "message") > many - 2 * bodies.SWEEP, "not all in one transaction"

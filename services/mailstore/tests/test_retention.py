@@ -247,6 +247,9 @@ async def test_children_that_were_given_up_are_shown_for_a_time(
 
 async def test_it_is_all_done_by_itself(desk: Desk, mailstore: Mailstore, clock: ManualClock) -> None:
     await desk.deliver("bob")
+    assert mailstore.retention is not None
+    mailstore.retention.start()
+    await clock.advance(0)
     await clock.leap(31 * DAY)
     async with asyncio.timeout(5):
         while await rows_of(mailstore, "ledger"):
