@@ -89,8 +89,8 @@ class ViewRequest(Message):
 class ViewReply(Message):
     """One chunk of columns in the order of UIDs, and the mailbox's state in the same snapshot.
 
-    expunged: UIDs (32 bits) gone since `since_modseq`. forgotten: if `since_modseq` is below it, `expunged` may lack some
-    and the whole mailbox must be read (RFC 7162 §3.2.5.2). more: ask again with `after_uid` = the last UID got.
+    expunged: UIDs (32 bits) gone since `since_modseq`. forgotten: if `since_modseq` is below it, `expunged` may lack
+    some, and the whole mailbox must be read (RFC 7162 §3.2.5.2). more: ask again with `after_uid` = the last UID got.
     """
 
     info: MailboxInfo
