@@ -15,7 +15,7 @@ import uvloop
 
 from barid_contracts.settle import SettleRequest
 from barid_contracts.store import FindRequest, ViewRequest
-from barid_mailstore.adapters.sqlite.store import sqlite_store
+from barid_mailstore.adapters.tables.store import table_store
 from barid_runtime.clock import SystemClock
 from barid_runtime.database.migrations import migrate
 from barid_runtime.database.sqlite import open_database
@@ -39,7 +39,7 @@ async def main() -> None:
         path = Path(folder) / "mailstore.db"
         await migrate(path, "barid_mailstore.adapters.migrations")
         database = open_database(path)
-        store, _ = sqlite_store(database, SystemClock())
+        store, _ = table_store(database, SystemClock())
         for payload in settle_price.requests(100, 1):
             await store.settling.settle(SettleRequest.model_validate_json(payload))
         account = f"account{0:022d}"

@@ -14,7 +14,7 @@ import uvloop
 
 from barid_contracts.mail import Accepted, AcceptedBatch, BodyRef, Obligation
 from barid_contracts.settle import SettleRequest
-from barid_mailstore.adapters.sqlite.store import sqlite_store
+from barid_mailstore.adapters.tables.store import table_store
 from barid_mailstore.policy.changes import account_changed
 from barid_runtime.clock import SystemClock
 from barid_runtime.database.migrations import migrate
@@ -76,7 +76,7 @@ async def measure(batch: int, recipients: int) -> tuple[float, float, int]:
         path = Path(folder) / "mailstore.db"
         await migrate(path, "barid_mailstore.adapters.migrations")
         database = open_database(path)
-        store, _ = sqlite_store(database, SystemClock())
+        store, _ = table_store(database, SystemClock())
         payloads = iter(requests(batch, recipients))
         events = 0
 

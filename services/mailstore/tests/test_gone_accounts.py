@@ -5,7 +5,7 @@ from pathlib import Path
 
 from barid_contracts import settle, store
 from barid_contracts.directory import DIRECTORY_CHANGED, Account, DirectoryChanged
-from barid_mailstore.adapters.sqlite import bodies
+from barid_mailstore.adapters.tables import bodies
 from barid_mailstore.handlers.reconciler import Reconciler
 from barid_mailstore.handlers.service import Mailstore
 from barid_mailstore.settings import Settings

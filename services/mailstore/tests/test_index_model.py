@@ -15,9 +15,9 @@ from barid_contracts.mail import AcceptedBatch
 from barid_contracts.settle import Filing, SettleRequest
 from barid_contracts.store import SummariesReply, ViewRequest
 from barid_mailstore.adapters.doors import MIGRATIONS
-from barid_mailstore.adapters.sqlite.index import Index
-from barid_mailstore.adapters.sqlite.store import sqlite_store
-from barid_mailstore.adapters.sqlite.unit import Unit
+from barid_mailstore.adapters.tables.index import Index
+from barid_mailstore.adapters.tables.store import table_store
+from barid_mailstore.adapters.tables.unit import Unit
 from barid_mailstore.ports.commits import Commit
 from barid_mailstore.ports.errors import Invalid
 from barid_runtime.clock import SystemClock
@@ -92,7 +92,7 @@ class IndexMachine(RuleBasedStateMachine):
     def start(self) -> None:
         self.database = open_database(self.path, synchronous="OFF")
         self.database.__class__ = Fails
-        self.store, outbox = sqlite_store(self.database, SystemClock())
+        self.store, outbox = table_store(self.database, SystemClock())
         self.index: Index = outbox._index
         self.commit(self.store.mailboxes.touch("bob"))
 

@@ -5,7 +5,7 @@ import time
 import pytest
 
 from barid_contracts import store
-from barid_mailstore.adapters.sqlite import copying, messages
+from barid_mailstore.adapters.tables import copying, messages
 from barid_mailstore.handlers.service import Mailstore
 from barid_mailstore.settings import Settings
 from barid_runtime.bus.port import OperationFailed

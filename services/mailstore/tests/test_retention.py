@@ -8,7 +8,7 @@ import pytest
 from barid_contracts import settle, store
 from barid_contracts.mail import ACCEPTED_LOCAL, Accepted, Key
 from barid_contracts.trace import MAILSTORE_TRACE, TraceRequest
-from barid_mailstore.adapters.sqlite import retention
+from barid_mailstore.adapters.tables import retention
 from barid_mailstore.handlers.reconciler import Reconciler
 from barid_mailstore.handlers.service import Mailstore
 from barid_mailstore.settings import Settings

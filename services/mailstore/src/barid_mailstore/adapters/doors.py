@@ -14,7 +14,7 @@ from barid_runtime.outbox import OutboxPump, directory_resolver
 from ..ports.doors import Doors, OpenDoors
 from ..settings import Settings
 from .packs import LocalPacks
-from .sqlite.store import sqlite_store
+from .tables.store import table_store
 
 MIGRATIONS = "barid_mailstore.adapters.migrations"
 
@@ -36,7 +36,7 @@ def embedded(settings: Settings, *, clock: Clock | None = None) -> OpenDoors:
             await migrate(path, MIGRATIONS)
             database = open_database(path)
             stack.push_async_callback(database.close)
-            store, outbox = sqlite_store(database, time)
+            store, outbox = table_store(database, time)
             root = settings.data / "journal"
             journal = PackJournal(root, "mailstore", time)
             publisher = Publisher(journal, bus, time)

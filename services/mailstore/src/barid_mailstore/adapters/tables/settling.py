@@ -298,7 +298,7 @@ def _alike(account: AccountRow, name: str) -> MailboxRow | None:
     return found[0] if len(found) == 1 else None
 
 
-class SqliteSettling:
+class TableSettling:
     def __init__(self, index: Index) -> None:
         self._index = index
 

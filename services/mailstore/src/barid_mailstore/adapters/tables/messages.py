@@ -136,7 +136,7 @@ def _store(
     return modified
 
 
-class SqliteMessages:
+class TableMessages:
     def __init__(self, index: Index) -> None:
         self._index = index
 

@@ -30,7 +30,7 @@ _ROWS = (
 )
 
 
-class SqliteLedger:
+class TableLedger:
     def __init__(self, index: Index) -> None:
         self._index = index
 

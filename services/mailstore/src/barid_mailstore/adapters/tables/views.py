@@ -103,7 +103,7 @@ def _summaries_sql(fields: Sequence[str]) -> str:
     )
 
 
-class SqliteViews:
+class TableViews:
     def __init__(self, index: Index) -> None:
         self._index = index
 

@@ -32,7 +32,7 @@ _LAST_FORGOTTEN = (
 _BEYOND = "SELECT modseq FROM tombstone WHERE mailbox = ? ORDER BY modseq DESC LIMIT 1 OFFSET ?"
 
 
-class SqliteRetention:
+class TableRetention:
     def __init__(self, index: Index) -> None:
         self._index = index
 

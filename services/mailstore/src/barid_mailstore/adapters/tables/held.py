@@ -24,7 +24,7 @@ from .unit import Unit
 DAMAGED = "damaged: the record in its pack can't be read"
 
 
-class SqliteHeld:
+class TableHeld:
     def __init__(self, index: Index) -> None:
         self._index = index
 

@@ -27,7 +27,7 @@ def _activate(unit: Unit, account: AccountRow, name: str) -> None:
     account.etag = row[0] if row is not None else ""
 
 
-class SqliteScripts:
+class TableScripts:
     def __init__(self, index: Index) -> None:
         self._index = index
 

@@ -133,7 +133,7 @@ def _empty_inbox_into(unit: Unit, account: AccountRow, name: str) -> None:
     inbox.messages = inbox.unseen = inbox.deleted = inbox.size = 0
 
 
-class SqliteMailboxes:
+class TableMailboxes:
     def __init__(self, index: Index) -> None:
         self._index = index
 

@@ -65,7 +65,7 @@ def _copy(
     return copied, first
 
 
-class SqliteCopying:
+class TableCopying:
     def __init__(self, index: Index) -> None:
         self._index = index
 

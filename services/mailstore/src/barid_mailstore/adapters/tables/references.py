@@ -13,7 +13,7 @@ _REFERENCED = (
 )
 
 
-class SqliteBodies:
+class TableBodies:
     def __init__(self, index: Index) -> None:
         self._index = index
 

@@ -8,7 +8,7 @@ from .index import Index
 from .unit import Unit
 
 
-class SqliteQuotas:
+class TableQuotas:
     def __init__(self, index: Index) -> None:
         self._index = index
 

@@ -31,7 +31,7 @@ def _row(row: Row) -> OutboxRow:
     )
 
 
-class SqliteOutbox:
+class TableOutbox:
     """An OutboxStore (`barid_runtime.outbox`)."""
 
     def __init__(self, index: Index) -> None:

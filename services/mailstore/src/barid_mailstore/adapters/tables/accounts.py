@@ -17,7 +17,7 @@ MOST_LEAVING = 100
 _ITS_OWN = ("mailbox", "retired", "subscription", "script", "vacation")
 
 
-class SqliteAccounts:
+class TableAccounts:
     def __init__(self, index: Index) -> None:
         self._index = index
 
