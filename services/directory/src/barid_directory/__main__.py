@@ -15,8 +15,7 @@ from .settings import Settings
 
 def build(settings: Settings) -> Service:
     async def open_bus() -> Bus:
-        password = settings.bus_password.get_secret_value()
-        return await connect(settings.bus_url, user=settings.bus_user, password=password, name="directory")
+        return await connect(settings.bus, name="directory")
 
     return DirectoryService(
         open_bus=open_bus,

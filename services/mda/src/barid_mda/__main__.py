@@ -15,8 +15,7 @@ from .settings import Settings
 
 def build(settings: Settings) -> Service:
     async def open_doors() -> Doors:
-        password = settings.bus_password.get_secret_value()
-        bus = await connect(settings.bus_url, user=settings.bus_user, password=password, name="mda")
+        bus = await connect(settings.bus, name="mda")
         accounts = RememberedAccounts(bus)
         await accounts.open()
         return Doors(bus, accounts, RememberedScripts(bus), BusMailstore(bus))

@@ -18,8 +18,7 @@ from .settings import Settings
 
 def build(settings: Settings) -> Service:
     async def open_bus() -> Bus:
-        password = settings.bus_password.get_secret_value()
-        return await connect(settings.bus_url, user=settings.bus_user, password=password, name="smtp_ingress")
+        return await connect(settings.bus, name="smtp_ingress")
 
     clock = SystemClock()
     bus = PatientBus(open_bus)

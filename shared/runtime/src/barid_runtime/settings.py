@@ -14,12 +14,14 @@ import socket
 import sys
 import tomllib
 from pathlib import Path
-from typing import Any, ClassVar, Literal, TypeVar, get_origin
+from typing import Any, ClassVar, Literal, Self, TypeVar, get_origin
+from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
+from pydantic import Field, FilePath, SecretStr, ValidationError, ValidationInfo, field_validator, model_validator
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from .bus.access import Access
 from .database.door import Place
 from .database.port import READERS
 
@@ -44,9 +46,20 @@ class ServiceSettings(BaseSettings):
     """The service's table in the settings file."""
 
     data: Path = Field(description="folder of journal, databases, certificates and secrets")
-    bus_url: str = Field(default="nats://127.0.0.1:4222", description="NATS servers, comma-separated")
+    bus_url: str = Field(
+        default="nats://127.0.0.1:4222",
+        description="NATS servers, comma-separated, each nats://host:port, or tls:// to insist on TLS",
+    )
     bus_user: str = ""
     bus_password: SecretStr = SecretStr("")
+    bus_ca: FilePath | None = Field(
+        default=None, description="PEM of the authorities that vouch for the bus; with it TLS is insisted on"
+    )
+    bus_certificate: FilePath | None = Field(
+        default=None, description="PEM of our certificate, if the bus asks for one"
+    )
+    bus_key: FilePath | None = Field(default=None, description="PEM of its key")
+    bus_replicas: int = Field(default=1, description="servers that keep each stream: 1, or 3 or 5 of a cluster")
     hostname: str = Field(default_factory=socket.gethostname, description="our name in greetings and Received")
     host: str = Field(default="127.0.0.1", description="address that listeners bind to")
     health_port: int | None = Field(default=None, ge=0, le=65535, description="0 takes any; none: no health server")
@@ -66,6 +79,42 @@ class ServiceSettings(BaseSettings):
                 except ValueError:
                     pass
         return value
+
+    @field_validator("bus_url")
+    @classmethod
+    def _names_servers(cls, value: str) -> str:
+        for server in value.split(","):
+            address = urlsplit(server.strip())
+            if address.scheme not in ("nats", "tls") or not address.hostname or address.path.strip("/"):
+                raise ValueError("each server is written nats://host:port or tls://host:port")
+            if address.username is not None:
+                raise ValueError("the log-in doesn't belong here: set BARID_BUS_USER and BARID_BUS_PASSWORD")
+        return value
+
+    @field_validator("bus_replicas")
+    @classmethod
+    def _has_a_majority(cls, value: int) -> int:
+        if value not in (1, 3, 5):
+            raise ValueError("it must be 1, 3 or 5")
+        return value
+
+    @model_validator(mode="after")
+    def _certificate_has_its_key(self) -> Self:
+        if (self.bus_certificate is None) != (self.bus_key is None):
+            raise ValueError("bus_certificate and bus_key go together: set both or neither")
+        return self
+
+    @property
+    def bus(self) -> Access:
+        return Access(
+            self.bus_url,
+            self.bus_user,
+            self.bus_password.get_secret_value(),
+            self.bus_ca,
+            self.bus_certificate,
+            self.bus_key,
+            self.bus_replicas,
+        )
 
     @classmethod
     def settings_customise_sources(
@@ -166,14 +215,18 @@ def load(settings_type: type[Settings], **given: Any) -> Settings:
 
 def _line(settings_type: type[ServiceSettings], fault: Any) -> str:
     """A fault without the value: it may be a secret."""
-    name = str(fault["loc"][0]) if fault["loc"] else ""
+    said = fault["msg"].removeprefix("Value error, ")
+    if not fault["loc"]:
+        # Of several settings together: the words name them.
+        return str(said)
+    name = str(fault["loc"][0])
     variable = PREFIX + name.upper()
     where = f"set {variable}, or `{name}` in the settings file"
     field = settings_type.model_fields.get(name)
     purpose = f" ({field.description})" if field is not None and field.description else ""
     if fault["type"] == "missing":
         return f"{variable} is missing{purpose}: {where}"
-    return f"{variable} is wrong{purpose}: {fault['msg']}; {where}"
+    return f"{variable} is wrong{purpose}: {said}; {where}"
 
 
 def load_or_exit(settings_type: type[Settings], **given: Any) -> Settings:

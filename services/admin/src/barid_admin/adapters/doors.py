@@ -9,8 +9,7 @@ from ..settings import Settings
 
 def embedded(settings: Settings) -> OpenDoors:
     async def open_doors() -> Doors:
-        password = settings.bus_password.get_secret_value()
-        bus = await connect(settings.bus_url, user=settings.bus_user, password=password, name="admin")
+        bus = await connect(settings.bus, name="admin")
         bodies = LocalBodies(settings.journal)
 
         async def close() -> None:

@@ -25,12 +25,7 @@ def embedded(settings: Settings, *, clock: Clock | None = None) -> OpenDoors:
     async def open_doors() -> Doors:
         time = clock or SystemClock()
         async with AsyncExitStack() as stack:
-            bus = await connect(
-                settings.bus_url,
-                user=settings.bus_user,
-                password=settings.bus_password.get_secret_value(),
-                name="mailstore",
-            )
+            bus = await connect(settings.bus, name="mailstore")
             stack.push_async_callback(bus.close)
             path = settings.data / "mailstore.db"
             await migrate(path, MIGRATIONS)

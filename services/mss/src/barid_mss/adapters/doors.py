@@ -20,12 +20,7 @@ def embedded(settings: Settings) -> OpenDoors:
     async def open_doors() -> Doors:
         clock = SystemClock()
         async with AsyncExitStack() as stack:
-            bus = await connect(
-                settings.bus_url,
-                user=settings.bus_user,
-                password=settings.bus_password.get_secret_value(),
-                name="mss",
-            )
+            bus = await connect(settings.bus, name="mss")
             stack.push_async_callback(bus.close)
             bodies = LocalBodies(settings.journal)
             stack.callback(bodies.close)

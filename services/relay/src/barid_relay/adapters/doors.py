@@ -38,12 +38,7 @@ def embedded(
     async def open_doors() -> Doors:
         time = clock or SystemClock()
         async with AsyncExitStack() as stack:
-            bus = await connect(
-                settings.bus_url,
-                user=settings.bus_user,
-                password=settings.bus_password.get_secret_value(),
-                name="relay",
-            )
+            bus = await connect(settings.bus, name="relay")
             stack.push_async_callback(bus.close)
             path = settings.data / "relay.db"
             await migrate(path, MIGRATIONS)

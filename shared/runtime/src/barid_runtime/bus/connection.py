@@ -2,6 +2,7 @@
 
 - A connection that the server ended for good is opened again, with all subscriptions; only `close` closes.
 - The library's callbacks count while the client is the one in use.
+- Of several servers each attempt takes any one, those that it heard of by the others too.
 """
 
 import asyncio
@@ -13,6 +14,7 @@ from nats.aio.client import Client, Server
 from nats.errors import Error as NatsError
 
 from ..logging import get_logger
+from .access import Access, Trust
 from .port import BusUnavailable
 from .subscriptions import CONNECT_TIMEOUT, Listening, flushed
 
@@ -39,6 +41,17 @@ class _AttemptFailed(Exception):
     """One attempt to connect failed."""
 
 
+class _Client(Client):
+    """nats-py's, which by itself takes a server at its word that there is no TLS, and sends it the log-in."""
+
+    insists_on_tls = False
+
+    def _connect_command(self) -> bytes:
+        if self.insists_on_tls and not self._server_info.get("tls_required"):
+            raise NatsError("the server asks for no TLS; it is not told our log-in")
+        return super()._connect_command()
+
+
 class Connection:
     """`open` it, then `close` it. subscriptions: what each new client is told of, in order.
 
@@ -48,18 +61,15 @@ class Connection:
 
     def __init__(
         self,
-        url: str,
+        access: Access,
         *,
-        user: str,
-        password: str,
         name: str,
         inbox: str,
         on_lost: Callable[[str], None],
         on_back: Callable[[], None],
     ) -> None:
-        self._servers = url.split(",")
-        self._user = user
-        self._password = password
+        self._access = access
+        self._trust = Trust(access)
         self._name = name
         self._inbox = inbox
         self._on_lost = on_lost
@@ -86,7 +96,7 @@ class Connection:
         if not self.connected:
             said = "; ".join(self._errors) or "no answer"
             await self.close()
-            raise BusUnavailable(f"no bus at {', '.join(self._servers)}: {said}")
+            raise BusUnavailable(f"no bus at {', '.join(self._access.servers)}: {said}")
 
     async def close(self) -> None:
         """Write what is pending, then disconnect for good."""
@@ -105,7 +115,7 @@ class Connection:
         while not self._closing:
             try:
                 await self._connect()
-            except (NatsError, OSError, TimeoutError, _AttemptFailed) as error:
+            except (BusUnavailable, NatsError, OSError, TimeoutError, _AttemptFailed) as error:
                 self._note(error)
                 await asyncio.sleep(self._pause())
             else:
@@ -113,7 +123,8 @@ class Connection:
 
     async def _connect(self) -> None:
         """One attempt."""
-        client = Client()
+        client = _Client()
+        client.insists_on_tls = self._access.insists_on_tls
         opening = True
 
         async def on_error(error: Exception) -> None:
@@ -138,10 +149,11 @@ class Connection:
 
         try:
             await client.connect(
-                self._servers,
-                name=self._name or self._user,
-                user=self._user or None,
-                password=self._password or None,
+                self._access.servers,
+                name=self._name or self._access.user,
+                user=self._access.user or None,
+                password=self._access.password or None,
+                tls=self._trust.context(),
                 inbox_prefix=self._inbox,
                 error_cb=on_error,
                 disconnected_cb=on_disconnect,
@@ -182,7 +194,16 @@ class Connection:
         self._attempts += 1
         return ceiling * random.uniform(0.5, 1)  # noqa: S311 - jitter
 
+    def _renew_trust(self) -> None:
+        """The library connects again by itself: with the certificates of now, or else with the last good ones."""
+        try:
+            if (context := self._trust.context()) is not None and self.client is not None:
+                self.client.options["tls"] = context
+        except BusUnavailable as error:
+            self._note(error)
+
     def _choose_server(self, servers: list[Server], info: dict[str, Any]) -> tuple[Server, float]:
+        self._renew_trust()
         return random.choice(servers), self._pause()  # noqa: S311 - any will do
 
     def _lost(self) -> None:

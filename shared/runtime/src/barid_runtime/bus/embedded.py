@@ -21,7 +21,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from .port import BusUnavailable
-from .server_config import configuration
+from .server_config import Routes, ServerTls, configuration
 from .store import Store
 
 PROGRAM = "nats-server"
@@ -56,6 +56,7 @@ class EmbeddedNats:
     """Starts and stops the server. `start` after a crash or a stop starts it again on the same port.
 
     users: name → password; permissions by name (`permissions.PERMISSIONS`). Empty: no log-in is asked.
+    routes: to the others of its cluster (embedded_cluster.py).
     """
 
     def __init__(
@@ -64,11 +65,15 @@ class EmbeddedNats:
         port: int = 0,
         users: Mapping[str, str] | None = None,
         *,
+        routes: Routes | None = None,
+        tls: ServerTls | None = None,
         die_with_parent: bool = True,
         memory_limit: str = MEMORY_LIMIT,
     ) -> None:
         self._data = data.absolute()
         self._users = dict(users or {})
+        self._routes = routes
+        self._tls = tls
         self._die_with_parent = die_with_parent
         self._memory_limit = memory_limit
         self._process: asyncio.subprocess.Process | None = None
@@ -78,7 +83,7 @@ class EmbeddedNats:
 
     @property
     def url(self) -> str:
-        return f"nats://127.0.0.1:{self.port}"
+        return f"{'tls' if self._tls else 'nats'}://127.0.0.1:{self.port}"
 
     @property
     def pid(self) -> int | None:
@@ -100,7 +105,7 @@ class EmbeddedNats:
             self._lock = await self._take_lock()
         await asyncio.to_thread(self._store.open)
         config = self._data / "nats.conf"
-        _write_private(config, configuration(self._data, self.port, self._users))
+        _write_private(config, configuration(self._data, self.port, self._users, self._routes, self._tls))
         for old in self._data.glob("nats-server_*.ports"):
             old.unlink()
         self._store.look_from_here()

@@ -73,10 +73,11 @@ def _raise_problem(reply: dict[str, Any]) -> None:
 
 
 class Streams:
-    """The streams that were asked for, so that they can be made again."""
+    """The streams that were asked for, so that they can be made again. replicas: servers that keep each."""
 
-    def __init__(self, ask: Ask) -> None:
+    def __init__(self, ask: Ask, replicas: int) -> None:
         self._ask = ask
+        self._replicas = replicas
         self.known: dict[str, Stream] = {}
 
     async def ensure(self, stream: Stream) -> None:
@@ -90,12 +91,17 @@ class Streams:
             "max_msgs": -1,
             "max_bytes": -1,
             "max_age": int(MAX_AGE) * NANOSECONDS,
-            "num_replicas": stream.replicas,
+            "num_replicas": self._replicas,
             "duplicate_window": DUPLICATE_WINDOW * NANOSECONDS,
         }
         body = json.dumps(config).encode()
         reply = json.loads(await self._ask(f"$JS.API.STREAM.CREATE.{stream.name}", body))
         if reply.get("error", {}).get("err_code") == STREAM_NAME_IN_USE:
+            # Another service may have been told of more servers: what they keep is not thinned out by who comes later.
+            found = json.loads(await self._ask(f"$JS.API.STREAM.INFO.{stream.name}", b""))
+            _raise_problem(found)
+            config["num_replicas"] = max(self._replicas, found["config"].get("num_replicas", 1))
+            body = json.dumps(config).encode()
             reply = json.loads(await self._ask(f"$JS.API.STREAM.UPDATE.{stream.name}", body))
         _raise_problem(reply)
 

@@ -18,6 +18,7 @@ from nats.errors import Error as NatsError
 from nats.errors import MaxPayloadError
 
 from ..logging import get_logger
+from .access import Access
 from .connection import Connection
 from .jetstream import StreamConsumer, Streams, check_ack
 from .port import (
@@ -38,13 +39,14 @@ log = get_logger("bus")
 
 
 async def connect(
-    url: str, *, user: str = "", password: str = "", name: str = "", timeout: float = DEFAULT_DEADLINE
+    at: Access | str, *, user: str = "", password: str = "", name: str = "", timeout: float = DEFAULT_DEADLINE
 ) -> "NatsBus":
-    """Connect to one of the servers in `url` (several: comma-separated). Raises BusUnavailable after `timeout`.
+    """Connect to one of the bus's servers. Raises BusUnavailable after `timeout`.
 
-    user: also names our part of the inbox space, `_INBOX.<user>.>`, which the server's permissions keep for us.
+    at: as settings have it; or its url, with user and password where a log-in is asked. name: what lists of
+    connections say.
     """
-    bus = NatsBus(url, user=user, password=password, name=name)
+    bus = NatsBus(Access(at, user, password) if isinstance(at, str) else at, name=name)
     await bus.open(timeout)
     return bus
 
@@ -52,20 +54,18 @@ async def connect(
 class NatsBus:
     """A Bus. Make it with `connect`."""
 
-    def __init__(self, url: str, *, user: str, password: str, name: str) -> None:
-        self._inbox = f"_INBOX.{user or 'any'}.{secrets.token_hex(12)}"
+    def __init__(self, access: Access, *, name: str) -> None:
+        self._inbox = f"_INBOX.{access.user or 'any'}.{secrets.token_hex(12)}"
         self._requests = Requests(self, self._inbox)
         self._connection = Connection(
-            url,
-            user=user,
-            password=password,
+            access,
             name=name,
             inbox=self._inbox,
             on_lost=self._requests.fail_all,
             on_back=self._back,
         )
         self._closing = False
-        self._streams = Streams(self.request)
+        self._streams = Streams(self.request, access.replicas)
         self._consumers: list[StreamConsumer] = []
         self._reconnect_callbacks: list[Callable[[], Awaitable[None]]] = []
 

@@ -11,7 +11,7 @@ _STREAM = mail.ACCEPTED_STREAM
 
 
 # Whoever comes first makes the stream: those who say and those who hear.
-_MAKE_STREAM = (f"$JS.API.STREAM.CREATE.{_STREAM}", f"$JS.API.STREAM.UPDATE.{_STREAM}")
+_MAKE_STREAM = tuple(f"$JS.API.STREAM.{what}.{_STREAM}" for what in ("CREATE", "INFO", "UPDATE"))
 _PRODUCE = "mail.v1.accepted.>"
 
 
@@ -22,6 +22,10 @@ def _consume(durable: str) -> tuple[str, ...]:
         f"$JS.API.CONSUMER.MSG.NEXT.{_STREAM}.{durable}",
         f"$JS.ACK.{_STREAM}.{durable}.>",
     )
+
+
+OPERATOR = "barid"
+"""The user that may do everything."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +84,7 @@ PERMISSIONS: dict[str, Permissions] = {
         subscribe=("mail.v1.changed.*", "mail.v1.captured", "mail.v1.directory.changed", "mail.v1.quota"),
     ),
     # One connection for a process that holds many services; also for people with a NATS client at hand.
-    "barid": Permissions(publish=(">",), subscribe=(">",)),
+    OPERATOR: Permissions(publish=(">",), subscribe=(">",)),
 }
 
 

@@ -82,11 +82,11 @@ published again; and whoever forgets outcomes must know for how long the bus may
 
 @dataclass(frozen=True, slots=True)
 class Stream:
-    """A durable stream, made by whoever needs it first; the same call twice changes nothing."""
+    """A durable stream, made by whoever needs it first; the same call twice changes nothing. How many servers keep it
+    is the bus's affair (`Access.replicas`)."""
 
     name: str
     subjects: tuple[str, ...]
-    replicas: int = 1
 
 
 class Bus(Protocol):

@@ -1,7 +1,12 @@
-"""nats-server's configuration: on loopback, with JetStream, a user for each service with its own permissions."""
+"""nats-server's configuration: on loopback, with JetStream, a user for each service with its own permissions.
+
+A server of a cluster has a name that stays its own, since streams remember by name who keeps them, and a port where it
+and the others (its routes) talk.
+"""
 
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from .permissions import PERMISSIONS, Permissions, inbox_of
@@ -9,11 +14,36 @@ from .permissions import PERMISSIONS, Permissions, inbox_of
 MAX_PAYLOAD = 8 * 1024 * 1024
 """Bytes of one message. A batch of accepted mails with capped headers stays well below; the server's own limit."""
 
+ALONE = "barid"
+"""The name of a server that has no others."""
 
-def configuration(data: Path, port: int, users: Mapping[str, str]) -> str:
+
+@dataclass(frozen=True, slots=True)
+class Routes:
+    """A server's place in its cluster. name: unlike the others', and always the same. port: of the routes to it.
+    peers: those ports of all. password: between servers."""
+
+    name: str
+    port: int
+    peers: tuple[int, ...]
+    password: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class ServerTls:
+    """Clients must use it. clients: authorities of the certificates that they must show, too, if any."""
+
+    certificate: Path
+    key: Path
+    clients: Path | None = None
+
+
+def configuration(
+    data: Path, port: int, users: Mapping[str, str], routes: Routes | None = None, tls: ServerTls | None = None
+) -> str:
     """In NATS' own configuration language; JSON strings are strings in it. port: 0 for any. users: name → password."""
     lines = [
-        "server_name: barid",
+        f"server_name: {json.dumps(routes.name if routes else ALONE)}",
         "host: 127.0.0.1",
         f"port: {port or -1}",
         f"ports_file_dir: {json.dumps(str(data))}",
@@ -35,6 +65,14 @@ def configuration(data: Path, port: int, users: Mapping[str, str]) -> str:
                 f" permissions: {_permissions(user, allowed)} }}"
             )
         lines.append("]}")
+    if routes:
+        lines += _cluster(routes)
+    if tls:
+        lines.append("tls {")
+        lines += [f"  cert_file: {json.dumps(str(tls.certificate))}", f"  key_file: {json.dumps(str(tls.key))}"]
+        if tls.clients:
+            lines += [f"  ca_file: {json.dumps(str(tls.clients))}", "  verify: true"]
+        lines.append("}")
     return "\n".join(lines) + "\n"
 
 
@@ -46,3 +84,16 @@ def _permissions(user: str, allowed: Permissions) -> str:
             "allow_responses": {"max": 1, "expires": "2m"},
         }
     )
+
+
+def _cluster(routes: Routes) -> list[str]:
+    peers = [f"nats://route:{routes.password}@127.0.0.1:{peer}" for peer in routes.peers]
+    return [
+        "cluster {",
+        "  name: barid",
+        "  host: 127.0.0.1",
+        f"  port: {routes.port}",
+        f"  authorization {{ user: route, password: {json.dumps(routes.password)} }}",
+        f"  routes: {json.dumps(peers)}",
+        "}",
+    ]
