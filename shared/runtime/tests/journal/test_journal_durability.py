@@ -17,7 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from barid_contracts.mail import BodyRef
-from barid_runtime.journal import footer, lane, packs, record, scan
+from barid_runtime.journal import appending, footer, lane, packs, record, scan
 from barid_runtime.journal.batch import Committed, Waiting
 from barid_runtime.journal.bodies import LocalBodies
 from barid_runtime.journal.folder import aborted_of, packs_of, writer_folders
@@ -368,15 +368,15 @@ async def test_an_object_whose_record_is_refused_can_be_appended_again(
 async def test_almost_no_space_refuses_before_the_disk_does(
     journal: PackJournal, device: FaultyDevice, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(packs, "_LOOK_AGAIN", 0.0)
+    monkeypatch.setattr(appending, "_LOOK_AGAIN", 0.0)
     await append(journal, b"x")
-    device.free_bytes = packs.DISK_RESERVE - 1
+    device.free_bytes = appending.DISK_RESERVE - 1
     with pytest.raises(JournalFull):
         await append(journal, b"x")
     with pytest.raises(JournalFull):
         journal.spool()
     assert "full" in journal.problem
-    device.free_bytes = packs.DISK_RESERVE
+    device.free_bytes = appending.DISK_RESERVE
     await append(journal, b"x")
     assert not journal.problem
 

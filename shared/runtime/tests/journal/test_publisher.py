@@ -367,7 +367,7 @@ async def test_a_pack_that_can_not_be_read_holds_up_nobody(
     def broken(*_: object) -> None:
         raise OSError(5, "broken")
 
-    monkeypatch.setattr(publishing, "read_slice", broken)
+    monkeypatch.setattr(journal, "read_slice", broken)
     monkeypatch.setattr(publishing, "RECOVER_EVERY", 0.3)
     await switch.back()
     await asyncio.sleep(0.1)

@@ -2,11 +2,11 @@
 
 from ..metrics import Metrics
 from .batch import Committed
-from .packs import PackJournal
+from .followed import Journal
 from .publisher import Publisher
 
 
-def expose(metrics: Metrics, journal: PackJournal, publisher: Publisher) -> None:
+def expose(metrics: Metrics, journal: Journal, publisher: Publisher) -> None:
     """Register them under the service's name. Once a journal; costs 1 µs a batch."""
     batches = metrics.sizes("journal_batch_mails", "Mails that shared a sync.")
 

@@ -21,14 +21,11 @@ from ..logging import get_logger
 from . import record
 from .backlog import MEMORY, Backlog, Batch
 from .batch import Committed
-from .cursor import Cursors
-from .device import Device
-from .events import payloads, read_slice
-from .folder import WriterFolder
+from .events import payloads
+from .followed import Followed, InheritedFolder
 from .pace import GATHER, Pace
-from .packs import PackJournal
 from .port import JournalError
-from .recovery import Inheritance, Unpublished, inherit
+from .recovery import Inheritance, Unpublished
 from .telling import Telling
 
 RECOVER_EVERY = 60.0
@@ -49,27 +46,24 @@ class Publisher:
 
     def __init__(
         self,
-        journal: PackJournal,
+        journal: Followed,
         bus: Bus,
         clock: Clock | None = None,
         *,
         owes: bool = True,
         memory: int = MEMORY,
         gather: float = GATHER,
-        device: Device | None = None,
     ) -> None:
         self._journal = journal
-        self._root = journal.root
         self._bus = bus
         self._clock = clock or SystemClock()
-        self._device = device or Device()
         self._queue = Backlog(memory)
         self._pace = Pace(gather)
         self._gathering: asyncio.TimerHandle | None = None
         self._flying: asyncio.Task[None] | None = None
         self._reading: asyncio.Task[None] | None = None
-        self._cursors = Cursors(journal.root)
-        self._inherited: dict[str, WriterFolder] = {}
+        self._cursors = journal.cursors
+        self._inherited: dict[str, InheritedFolder] = {}
         self._tasks: list[asyncio.Task[None]] = []
         self._ready = asyncio.Event()
         self._idle = asyncio.Event()
@@ -207,7 +201,7 @@ class Publisher:
         """Replace the head of the queue by mails read from its pack, slice after slice."""
         try:
             end = item.end
-            mails, onward = await asyncio.to_thread(read_slice, self._root, item.pack, item.start, end)
+            mails, onward = await asyncio.to_thread(self._journal.read_slice, item.pack, item.start, end)
         except JournalError as error:
             # The pack is gone or unreadable as a whole; the reconciler reports what it owed.
             log.warning("publisher_lost_pack", pack=item.pack, start=item.start, end=item.end, error=str(error))
@@ -240,7 +234,7 @@ class Publisher:
     async def _recover(self) -> None:
         while True:
             try:
-                for found in await asyncio.to_thread(inherit, self._root, self._journal.writer, self._device):
+                for found in await asyncio.to_thread(self._journal.inherit):
                     self._take_over(found)
             except Exception:
                 log.exception("journal_recovery_failed")

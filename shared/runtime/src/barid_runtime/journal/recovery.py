@@ -18,6 +18,7 @@ from pathlib import Path
 from . import record, scan
 from .device import Device
 from .folder import WriterFolder, aborted_of, add_aborted, clear_spool, packs_of, read_cursor, writer_folders
+from .followed import InheritedFolder
 from .pack import write_footer
 from .port import BodyMissing
 
@@ -35,7 +36,7 @@ class Unpublished:
 class Inheritance:
     """A dead writer's folder, held by us. notes: what was found wrong, for the log."""
 
-    folder: WriterFolder
+    folder: InheritedFolder
     unpublished: list[Unpublished] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 

@@ -1,0 +1,71 @@
+"""What a publisher needs of the journal that it follows, be it a directory or a bucket."""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Protocol
+
+from .batch import Committed, CommittedMail
+from .port import JournalWriter
+
+if TYPE_CHECKING:
+    from .recovery import Inheritance
+
+
+class InheritedFolder(Protocol):
+    """A dead writer's, held by us."""
+
+    @property
+    def name(self) -> str:
+        """As BodyRef.pack begins."""
+
+    def release(self) -> None:
+        """All of it is published, or we end."""
+
+
+class Progress(Protocol):
+    """How far each pack is published. All on the loop."""
+
+    def begin(self, pack: str, start: int, end: int) -> None:
+        """Another's pack, of which the bytes from start to end are to be published."""
+
+    def finish(self, pack: str, start: int, end: int) -> None:
+        """The bus has all that is owed between start and end. Batches are finished in any order."""
+
+    def is_done(self, folder: str) -> bool:
+        """Whether all that was begun of that folder's packs is published."""
+
+    def forget(self, folder: str) -> None:
+        """It is another's now."""
+
+    def write(self) -> None:
+        """Bring what is durable of it up to date. What a crash loses of it is published again."""
+
+
+class Followed(Protocol):
+    @property
+    def writer(self) -> str:
+        """The service's name."""
+
+    @property
+    def cursors(self) -> Progress: ...
+
+    def listen(self, listener: Callable[[Committed], None]) -> None:
+        """Hears of every durable batch, on the loop."""
+
+    def inherit(self) -> "list[Inheritance]":
+        """Take over what dead incarnations of the same service left. Blocks."""
+
+    def read_slice(self, pack: str, start: int, end: int) -> tuple[list[CommittedMail], int]:
+        """Up to some hundred mails that are owed to somebody, from a pack, and the offset to go on from. Blocks. Raises
+        JournalError where it is gone for good, OSError where another try may work."""
+
+
+class Journal(JournalWriter, Followed, Protocol):
+    """A journal as a service's composition root holds it."""
+
+    @property
+    def appended(self) -> int:
+        """Records made durable."""
+
+    @property
+    def problem(self) -> str:
+        """Why mail can't be taken, or could not; empty if all is well. For readiness."""
