@@ -61,7 +61,8 @@ class Problem(Message):
     """How an operation fails. It travels in place of the reply, marked by the header `Barid-Problem`.
 
     code: one of `not_found`, `conflict`, `invalid`, `forbidden`, `over_quota`, `limit`,
-    `unavailable`, `internal`.
+    `unavailable`, `late`, `unknown`, `internal`. `late`: a keyed request came after its time; nothing was done under
+    the key, and nothing will be. `unknown`: it may have been done or not; asked again with the same key it tells.
     text: safe to show to whoever asked; the cause stays in the answering service's log.
     """
 

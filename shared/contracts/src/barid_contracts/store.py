@@ -172,8 +172,9 @@ STORE = Operation("mail.v1.mailstore.store", StoreRequest, StoreReply)
 
 
 class CopyRequest(Message):
-    """not_after: epoch milliseconds from which on it must not be begun, for whoever asked has said by then that it
-    failed (problem `unavailable`); 0: at any time."""
+    """key: a name of this one wish, made as a MailId; asked for again with it, within an hour, the answer is what was
+    done; empty: it is done as often as asked. not_after: epoch milliseconds from which on it must not be begun, for
+    whoever asked may have said by then that it failed (problem `late`); 0: at any time."""
 
     account: str
     mailbox: int
@@ -181,6 +182,7 @@ class CopyRequest(Message):
     target: str
     move: bool = False
     not_after: int = 0
+    key: str = ""
 
 
 class CopyReply(Message):
@@ -215,7 +217,7 @@ EXPUNGE = Operation("mail.v1.mailstore.expunge", ExpungeRequest, ExpungeReply)
 
 class AppendRequest(Message):
     """mail: the journal's record, already durable, without obligations. date: INTERNALDATE, epoch seconds.
-    not_after: as of COPY."""
+    The mail's id is the key, and not_after: as of COPY."""
 
     account: str
     mailbox: str

@@ -9,7 +9,7 @@ import asyncpg
 import pytest
 
 from barid_runtime.database.embedded import EmbeddedPostgres
-from barid_runtime.database.port import Cursor, DatabaseError
+from barid_runtime.database.port import Cursor, DatabaseError, OutcomeUnknown
 from barid_runtime.database.postgres import PostgresDatabase, open_postgres, place_of
 from barid_runtime.database.statements import statement
 from barid_runtime.database.waiting import run, wait
@@ -232,6 +232,27 @@ async def test_a_connection_that_the_server_ended_is_replaced(
     await admin.close()
     await db.write(insert(1))
     assert await ids(db) == [1]
+
+
+async def test_a_connection_that_is_lost_at_the_commit_says_neither_yes_nor_no(
+    postgres: Factory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    db = await postgres()
+    await db.write(make_table)
+    execute = asyncpg.Connection.execute
+
+    async def lost_at_the_commit(connection: asyncpg.Connection, sql: str, *arguments: object) -> str:
+        said: str = await execute(connection, sql, *arguments)
+        if sql == "COMMIT":
+            raise ConnectionResetError("gone")
+        return said
+
+    with monkeypatch.context() as patched, pytest.raises(OutcomeUnknown, match="lost at COMMIT: gone"):
+        patched.setattr(asyncpg.Connection, "execute", lost_at_the_commit)
+        await db.write(insert(1))
+    assert await ids(db) == [1]
+    await db.write(insert(2))
+    assert await ids(db) == [1, 2]
 
 
 async def test_a_disk_or_a_server_may_fail_but_a_constraint_is_the_works_own_fault(postgres: Factory) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 import apsw
 import pytest
 
-from barid_runtime.database.port import Cursor, DatabaseError, DatabaseFull
+from barid_runtime.database.port import Cursor, DatabaseError, DatabaseFull, OutcomeUnknown
 from barid_runtime.database.sqlite import SqliteDatabase, open_database
 from barid_runtime.database.sqlite_connection import NotTheOwner
 
@@ -114,7 +114,7 @@ async def test_a_failing_commit_fails_all_of_it_and_the_next_one_works(
     first = await asyncio.gather(*[db.write(insert(n)) for n in range(3)], return_exceptions=True)
     assert [type(each) for each in first] == [DatabaseFull] * 3
     second = await asyncio.gather(*[db.write(insert(n)) for n in range(3)], return_exceptions=True)
-    assert [type(each) for each in second] == [DatabaseError] * 3
+    assert [type(each) for each in second] == [OutcomeUnknown] * 3
     assert await count(db) == 0
     await asyncio.gather(*[db.write(insert(n)) for n in range(3)])
     assert await count(db) == 3

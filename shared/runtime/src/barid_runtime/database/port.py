@@ -22,6 +22,10 @@ class DatabaseFull(DatabaseError):
     """No space left: nothing was changed."""
 
 
+class OutcomeUnknown(DatabaseError):
+    """It failed while it was being committed: it may have been done. After any other error it was not."""
+
+
 class Cursor(Protocol):
     """What a work may do. SQL is written as SQLite takes it (`.statements`)."""
 

@@ -8,7 +8,7 @@ themselves (`SELECT … FOR UPDATE`).
 What goes wrong, and what becomes of it:
 - a deadlock or a serialization failure: PostgreSQL undid the transaction, all its works are run again;
 - the connection is lost before COMMIT was sent: nothing was committed, the works are run again on a new one;
-- it is lost while COMMIT is under way: nobody can tell. The works fail with DatabaseError, whoever asked asks again,
+- it is lost while COMMIT is under way: nobody can tell. The works fail with OutcomeUnknown, whoever asked asks again,
   and every handler is idempotent;
 - a server that only reads (a standby, or a primary that was demoted): the connection is given up, and the next one
   looks for the primary among all hosts of the URL.
@@ -22,7 +22,7 @@ from urllib.parse import urlsplit
 
 import asyncpg
 
-from .port import READERS, Cursor, DatabaseError, DatabaseFull, Dialect, Row, Value
+from .port import READERS, Cursor, DatabaseError, DatabaseFull, Dialect, OutcomeUnknown, Row, Value
 from .statements import statement
 from .waiting import run, wait
 
@@ -223,7 +223,7 @@ class PostgresDatabase:
             try:
                 await self._commit_some_time(batch)
             except asyncio.CancelledError:
-                self._fail(batch, DatabaseError("cancelled: it may have been committed"))
+                self._fail(batch, OutcomeUnknown("cancelled: it may have been committed"))
                 raise
             except Exception as error:
                 self._fail(batch, _translated(error))
@@ -250,8 +250,11 @@ class PostgresDatabase:
         try:
             await self._writer.execute("COMMIT")
         except Exception as error:
-            # It may have been done: whoever asked asks again.
             await self._undo(error)
+            if _ends_connection(error):
+                raise OutcomeUnknown(
+                    f"the connection was lost at COMMIT: {str(error) or type(error).__name__}"
+                ) from error
             raise
 
     async def _begin(self, batch: list[_Work]) -> bool:

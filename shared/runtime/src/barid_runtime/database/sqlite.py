@@ -21,7 +21,7 @@ from typing import Any, Literal, TypeVar
 
 import apsw
 
-from .port import Cursor, DatabaseError
+from .port import Cursor, DatabaseError, DatabaseFull, OutcomeUnknown
 from .sqlite_connection import SqliteCursor, connect, is_ours, own, translated
 
 T = TypeVar("T")
@@ -92,13 +92,16 @@ class SqliteDatabase:
             batch = [work for work in batch if not work.done.cancelled()]
             try:
                 if self._run(batch):
-                    await loop.run_in_executor(self._commits, self._commit)
+                    await self._make_durable(loop)
+            except OutcomeUnknown as error:
+                self._undo()
+                self._fail(batch, error)
             except apsw.Error as error:
                 self._undo()
                 self._fail(batch, translated(error))
             except asyncio.CancelledError:
                 # The loop is being torn down around us, with a commit perhaps under way: the connection is not ours.
-                self._fail(batch, DatabaseError("cancelled: it may have been committed"))
+                self._fail(batch, OutcomeUnknown("cancelled: it may have been committed"))
                 raise
             except BaseException:
                 self._undo()
@@ -146,6 +149,16 @@ class SqliteDatabase:
                 execute("ROLLBACK TO work")
             execute("RELEASE work")
         return True
+
+    async def _make_durable(self, loop: asyncio.AbstractEventLoop) -> None:
+        try:
+            await loop.run_in_executor(self._commits, self._commit)
+        except apsw.Error as error:
+            failure = translated(error)
+            if isinstance(failure, DatabaseFull):
+                raise
+            # Undone for us; but what the log has of it may count after a loss of power.
+            raise OutcomeUnknown(str(failure)) from error
 
     def _commit(self) -> None:
         self._writer.execute("COMMIT")
