@@ -98,3 +98,42 @@ def test_main_prints_and_exits(capsys: pytest.CaptureFixture[str]) -> None:
         load_or_exit(RelaySettings)
     assert caught.value.code == EXIT_SETTINGS
     assert capsys.readouterr().err.startswith("BARID_DATA is missing")
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"bus_replicas": "2"}, "BARID_BUS_REPLICAS is wrong .*: it must be 1, 3 or 5"),
+        (
+            {"bus_url": "nats://mda:hush@bus:4222"},
+            "BARID_BUS_URL is wrong .* set BARID_BUS_USER and BARID_BUS_PASSWORD",
+        ),
+        (
+            {"bus_url": "nats://one:4222,http://two"},
+            "BARID_BUS_URL is wrong .*: each server is written nats://host:port",
+        ),
+        ({"bus_ca": "/there/is/none"}, "BARID_BUS_CA is wrong .*: Path does not point to a file"),
+        ({"bus_certificate": __file__}, "^bus_certificate and bus_key go together: set both or neither$"),
+    ],
+)
+def test_a_wrong_way_to_the_bus_is_one_line(given: dict[str, str], said: str) -> None:
+    with pytest.raises(SettingsError, match=said) as caught:
+        load(ServiceSettings, data="/data", **given)
+    assert "hush" not in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_the_way_to_the_bus_is_read() -> None:
+    settings = load(
+        ServiceSettings,
+        data="/data",
+        bus_url="tls://one:4222, tls://two:4222",
+        bus_user="mda",
+        bus_password="hush",
+        bus_ca=__file__,
+        bus_replicas="3",
+    )
+    assert settings.bus.servers == ["tls://one:4222", "tls://two:4222"]
+    assert (settings.bus.user, settings.bus.password, settings.bus.replicas) == ("mda", "hush", 3)
+    assert settings.bus.insists_on_tls
+    assert "hush" not in repr(settings.bus)

@@ -18,7 +18,7 @@ from typing import Any, Protocol
 from nats.aio.msg import Msg
 
 from ..logging import get_logger
-from .port import MAX_AGE, BusError, BusUnavailable, Delivery, NoResponders, Stream
+from .port import DEFAULT_DEADLINE, MAX_AGE, BusError, BusUnavailable, Delivery, NoResponders, Stream
 
 DUPLICATE_WINDOW = 120
 """Seconds in which a repeated message id is dropped; the port's promise."""
@@ -32,6 +32,10 @@ STREAM_NAME_IN_USE = 10058
 """It exists with another configuration. (`err_code` of the JetStream API.)"""
 
 STREAM_NOT_FOUND = 10059
+
+REMAKE_DEADLINE = 1.0
+"""Seconds. While the servers of a cluster choose a new leader (4 to 9 s after one was killed) nobody answers; asked
+again soon, work goes on soon."""
 
 OVERDUE = 1.0
 """Seconds after which a pull request's end is no longer waited for: its notice was lost."""
@@ -80,7 +84,7 @@ class Streams:
         self._replicas = replicas
         self.known: dict[str, Stream] = {}
 
-    async def ensure(self, stream: Stream) -> None:
+    async def ensure(self, stream: Stream, timeout: float = DEFAULT_DEADLINE) -> None:
         self.known[stream.name] = stream
         config = {
             "name": stream.name,
@@ -95,19 +99,19 @@ class Streams:
             "duplicate_window": DUPLICATE_WINDOW * NANOSECONDS,
         }
         body = json.dumps(config).encode()
-        reply = json.loads(await self._ask(f"$JS.API.STREAM.CREATE.{stream.name}", body))
+        reply = json.loads(await self._ask(f"$JS.API.STREAM.CREATE.{stream.name}", body, timeout=timeout))
         if reply.get("error", {}).get("err_code") == STREAM_NAME_IN_USE:
             # Another service may have been told of more servers: what they keep is not thinned out by who comes later.
-            found = json.loads(await self._ask(f"$JS.API.STREAM.INFO.{stream.name}", b""))
+            found = json.loads(await self._ask(f"$JS.API.STREAM.INFO.{stream.name}", b"", timeout=timeout))
             _raise_problem(found)
             config["num_replicas"] = max(self._replicas, found["config"].get("num_replicas", 1))
             body = json.dumps(config).encode()
-            reply = json.loads(await self._ask(f"$JS.API.STREAM.UPDATE.{stream.name}", body))
+            reply = json.loads(await self._ask(f"$JS.API.STREAM.UPDATE.{stream.name}", body, timeout=timeout))
         _raise_problem(reply)
 
     async def remake(self) -> None:
         for stream in list(self.known.values()):
-            await self.ensure(stream)
+            await self.ensure(stream, REMAKE_DEADLINE)
 
 
 class StreamDelivery:
@@ -157,7 +161,7 @@ class StreamConsumer:
         self._remake = False
         self._lock = asyncio.Lock()
 
-    async def make(self) -> None:
+    async def make(self, timeout: float = DEFAULT_DEADLINE) -> None:
         """Create the durable consumer, or find it as it should be; its stream too, if we know how."""
         config = {
             "name": self._durable,
@@ -171,10 +175,10 @@ class StreamConsumer:
         }
         subject = f"$JS.API.CONSUMER.CREATE.{self._stream}.{self._durable}.{self._subject}"
         body = json.dumps({"stream_name": self._stream, "config": config}).encode()
-        reply = json.loads(await self._link.request(subject, body))
+        reply = json.loads(await self._link.request(subject, body, timeout=timeout))
         if reply.get("error", {}).get("err_code") == STREAM_NOT_FOUND and self._stream in self._streams.known:
-            await self._streams.ensure(self._streams.known[self._stream])
-            reply = json.loads(await self._link.request(subject, body))
+            await self._streams.ensure(self._streams.known[self._stream], timeout)
+            reply = json.loads(await self._link.request(subject, body, timeout=timeout))
         _raise_problem(reply)
         self._remake = False
 
@@ -272,7 +276,7 @@ class StreamConsumer:
             try:
                 async with self._lock:
                     if self._remake:
-                        await self.make()
+                        await self.make(REMAKE_DEADLINE)
             except BusError as error:
                 log.warning("consumer not ready", durable=self._durable, error=str(error))
                 return
