@@ -191,14 +191,14 @@ async def measured(folder: str, url: str, routes: dict[str, str], bus: Bus, ids:
 
 
 async def profiled(folder: str, url: str, routes: dict[str, str], bus: Bus, ids: list[str]) -> None:
-    from barid_relay.adapters.doors import embedded
+    from barid_relay.adapters.doors import opener
     from barid_relay.handlers.service import Relay
     from barid_relay.settings import Settings
     from barid_runtime.metrics import Metrics
 
     settings = Settings(data=Path(folder), bus_url=url, hostname="relay.here.test", routes=routes)
     metrics = Metrics("relay", CollectorRegistry())
-    relay = Relay(settings, embedded(settings, metrics), metrics)
+    relay = Relay(settings, opener(settings, metrics), metrics)
     profiler = cProfile.Profile()
     profiler.enable()
     await relay.start()

@@ -13,7 +13,7 @@ from prometheus_client import CollectorRegistry
 from barid_contracts import directory, queue, settle, trace
 from barid_contracts.base import Empty
 from barid_contracts.mail import ACCEPTED_LOCAL, ACCEPTED_STREAM, Accepted, AcceptedBatch, BodyRef, Key, Obligation
-from barid_relay.adapters.doors import embedded
+from barid_relay.adapters.doors import opener
 from barid_relay.adapters.smtp.timeouts import Timeouts
 from barid_relay.handlers.service import Relay
 from barid_relay.settings import Settings
@@ -36,7 +36,7 @@ _serial = itertools.count(1)
 
 def new_relay(settings: Settings, clock: Clock | None = None, timeouts: Timeouts | None = None) -> Relay:
     metrics = Metrics("relay", CollectorRegistry())
-    return Relay(settings, embedded(settings, metrics, clock=clock, timeouts=timeouts), metrics)
+    return Relay(settings, opener(settings, metrics, clock=clock, timeouts=timeouts), metrics)
 
 
 class Office:

@@ -130,7 +130,7 @@ async def test_captured_pages_that_are_none(office: Office, start: Any) -> None:
 
 async def test_checks(office: Office, start: Any) -> None:
     relay = await start()
-    assert relay.checks() == {"bus": "ok", "journal": "ok", "queue": "ok"}
+    assert relay.checks() == {"bus": "ok", "journal": "ok", "database": "ok"}
     assert relay.ports() == {}
     await relay.drain()
     assert relay.checks() == {"relay": "not started"}

@@ -160,43 +160,43 @@ async def test_an_outcome_that_can_not_be_written_now_is_not_forgotten(
     office: Office, start: Any, monkeypatch: Any
 ) -> None:
     """A full disk after the host's 250: the mail must not be sent again."""
-    from barid_relay.adapters.sqlite.queue import SqliteQueue
+    from barid_relay.adapters.tables.queue import TableQueue
 
-    settle = SqliteQueue.settle
+    settle = TableQueue.settle
     failures = 3
 
-    async def fail(self: SqliteQueue, *arguments: Any) -> Any:
+    async def fail(self: TableQueue, *arguments: Any) -> Any:
         nonlocal failures
         if failures:
             failures -= 1
             raise DatabaseFull("no space left")
         return await settle(self, *arguments)
 
-    monkeypatch.setattr(SqliteQueue, "settle", fail)
+    monkeypatch.setattr(TableQueue, "settle", fail)
     async with Foreign().open() as far:
         relay = await start(routes={"far.test": far.route})
         mail_id = await office.mail("bob@far.test")
         await office.until(lambda: failures == 2)
-        assert relay.checks()["queue"] == "no space left"
+        assert relay.checks()["database"] == "no space left"
         await office.outcome(mail_id, "relayed")
         assert len(far.taken) == 1
-        assert relay.checks()["queue"] == "ok"
+        assert relay.checks()["database"] == "ok"
 
 
 async def test_mail_that_can_not_be_queued_now_stays_on_the_bus(office: Office, start: Any, monkeypatch: Any) -> None:
-    from barid_relay.adapters.sqlite.queue import SqliteQueue
+    from barid_relay.adapters.tables.queue import TableQueue
 
-    enqueue = SqliteQueue.enqueue
+    enqueue = TableQueue.enqueue
     failures = 2
 
-    async def fail(self: SqliteQueue, *arguments: Any) -> Any:
+    async def fail(self: TableQueue, *arguments: Any) -> Any:
         nonlocal failures
         if failures:
             failures -= 1
             raise DatabaseFull("no space left")
         return await enqueue(self, *arguments)
 
-    monkeypatch.setattr(SqliteQueue, "enqueue", fail)
+    monkeypatch.setattr(TableQueue, "enqueue", fail)
     async with Foreign().open() as far:
         await start(routes={"far.test": far.route})
         await office.outcome(await office.mail("bob@far.test"), "relayed", seconds=10)

@@ -4,14 +4,14 @@ from barid_runtime.metrics import Metrics
 from barid_runtime.run import serve
 from barid_runtime.service import Service
 
-from .adapters.doors import embedded
+from .adapters.doors import opener
 from .handlers.service import Relay
 from .settings import Settings
 
 
 def build(settings: Settings) -> Service:
     metrics = Metrics("relay")
-    return Relay(settings, embedded(settings, metrics), metrics)
+    return Relay(settings, opener(settings, metrics), metrics)
 
 
 def main() -> None:

@@ -7,12 +7,12 @@ from typing import ClassVar, Literal
 from pydantic import Field, SecretStr, field_validator, model_validator
 
 from barid_runtime.networks import Network
-from barid_runtime.settings import ServiceSettings
+from barid_runtime.settings import DatabaseSettings
 
 _NAME = re.compile(r"[A-Za-z0-9._-]{1,255}|\[[A-Za-z0-9.:]{1,60}\]")
 
 
-class Settings(ServiceSettings):
+class Settings(DatabaseSettings):
     section: ClassVar[str] = "relay"
 
     outbound: Literal["direct", "smarthost", "capture"] = Field(
@@ -46,8 +46,12 @@ class Settings(ServiceSettings):
     )
     smtp_port: int = Field(default=25, ge=1, le=65535, description="port of MX hosts; another one for tests")
 
-    connections: int = Field(default=50, ge=1, le=2000, description="connections to other hosts at a time")
-    connections_per_destination: int = Field(default=5, ge=1, le=100)
+    connections: int = Field(
+        default=50, ge=1, le=2000, description="connections of this process to other hosts at a time"
+    )
+    connections_per_destination: int = Field(
+        default=5, ge=1, le=100, description="connections to one destination at a time, of all relays together"
+    )
     retry_first: float = Field(default=900.0, gt=0, description="seconds to the second attempt; doubles after each")
     retry_most: float = Field(default=4 * 3600.0, gt=0, description="most seconds between two attempts")
     expire_after: float = Field(default=5 * 86400.0, gt=0, description="seconds until deferred mail is given back")

@@ -1,1 +1,1 @@
-"""The doors of the embedded size: SQLite, the DNS, connections to other hosts."""
+"""The doors: tables, the DNS, connections to other hosts."""

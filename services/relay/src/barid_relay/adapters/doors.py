@@ -1,4 +1,4 @@
-"""Opens all doors of the embedded size: bus, SQLite, journal on a local directory, the DNS, sockets."""
+"""Opens all doors: bus, tables, journal on a local directory, the DNS, sockets."""
 
 import asyncio
 import random
@@ -7,8 +7,8 @@ from contextlib import AsyncExitStack
 
 from barid_runtime.bus.nats import connect
 from barid_runtime.clock import Clock, SystemClock
-from barid_runtime.database.migrations import migrate
-from barid_runtime.database.sqlite import open_database
+from barid_runtime.database.door import open_at
+from barid_runtime.ids import new_id
 from barid_runtime.journal.bodies import LocalBodies
 from barid_runtime.journal.folder import writer_folders
 from barid_runtime.journal.packs import PackJournal
@@ -21,14 +21,15 @@ from ..settings import Settings
 from .dns import resolver
 from .smtp.dialer import SmtpDialer
 from .smtp.timeouts import Timeouts
-from .sqlite.memory import SqliteMemory
-from .sqlite.outbox import SqliteOutbox
-from .sqlite.queue import SqliteQueue
+from .tables.memory import TableMemory
+from .tables.outbox import TableOutbox
+from .tables.queue import TableQueue
+from .tables.replicas import TableReplicas
 
 MIGRATIONS = "barid_relay.adapters.migrations"
 
 
-def embedded(
+def opener(
     settings: Settings, metrics: Metrics, *, clock: Clock | None = None, timeouts: Timeouts | None = None
 ) -> OpenDoors:
     """What opens them. A failure closes those that were open already, so it may be called again."""
@@ -40,16 +41,17 @@ def embedded(
         async with AsyncExitStack() as stack:
             bus = await connect(settings.bus, name="relay")
             stack.push_async_callback(bus.close)
-            path = settings.data / "relay.db"
-            await migrate(path, MIGRATIONS)
-            database = open_database(path)
+            place = settings.place
+            # A file has one owner; a shared database may have any number of relays.
+            alone, owner = not place.url, new_id()
+            database = await open_at(place, MIGRATIONS)
             stack.push_async_callback(database.close)
             root = settings.data / "journal"
             journal = PackJournal(root, "relay", time)
             publisher = Publisher(journal, bus, time)
             bodies = LocalBodies(root)
             stack.callback(bodies.close)
-            pump = OutboxPump(SqliteOutbox(database), directory_resolver(bus), journal, bodies, time)
+            pump = OutboxPump(TableOutbox(database, owner, alone=alone), directory_resolver(bus), journal, bodies, time)
             await publisher.start()
             stack.push_async_callback(publisher.close)
             stack.push_async_callback(journal.close)
@@ -71,8 +73,9 @@ def embedded(
 
         return Doors(
             bus=bus,
-            queue=SqliteQueue(database, time),
-            memory=SqliteMemory(database),
+            queue=TableQueue(database, time, owner),
+            memory=TableMemory(database),
+            replicas=None if alone else TableReplicas(database, owner),
             packs_open=packs_open,
             outbox=pump,
             bodies=bodies,

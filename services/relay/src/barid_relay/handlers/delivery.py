@@ -1,13 +1,13 @@
 """One parcel to one destination: find hosts, dial, send, until every recipient has an answer."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from time import perf_counter
 
 from barid_runtime.journal.port import BodyReader, JournalError
 from barid_runtime.logging import get_logger
 
 from ..policy.mx import LOOP
-from ..ports.hosts import Answer, Dialer, DialFailed, Fate, Letter, Session, Stale, TurnedAway
+from ..ports.hosts import Answer, Dialer, DialFailed, Fate, Letter, Session, Stale, TurnedAway, Withdrawn
 from ..ports.queue import Parcel
 from .finding import Finder
 from .meters import Meters
@@ -43,23 +43,24 @@ class Line:
         self._turned_away = 0
         self._said: Answer | None = None
 
-    async def deliver(self, parcel: Parcel) -> list[Answer]:
-        """One answer per recipient, in order. Raises DialFailed when no host could be spoken to at all: whatever else
-        goes there need not be tried now; TurnedAway when hosts have had enough of us."""
+    async def deliver(self, parcel: Parcel, may_end: Callable[[], bool]) -> list[Answer]:
+        """One answer per recipient, in order. may_end: see Letter. Raises Withdrawn if it said no; DialFailed when no
+        host could be spoken to at all: whatever else goes there need not be tried now; TurnedAway when hosts have had
+        enough of us."""
         answers: dict[int, Answer] = {}
         left = list(range(len(parcel.recipients)))
         while left:
-            letter = self._letter(parcel, left)
+            letter = self._letter(parcel, left, may_end)
             try:
                 given = await self._send(letter)
             except JournalError as error:
                 log.error("body unreadable", mail_id=parcel.mail_id, error=f"{type(error).__name__}: {error}")  # noqa: TRY400
                 lost = Answer(Fate.HELD, "5.3.0", reason=f"the body can't be read: {error}")
                 given = [lost] * len(left)
-            except DialFailed:
+            except (DialFailed, Withdrawn):
                 if not answers:
                     raise
-                # The host has ended after a part of a long list: the rest keeps its refusal.
+                # It ended after a part of a long list: the rest keeps its refusal.
                 break
             answers |= zip(left, given, strict=True)
             # Each round has settled somebody, or nobody is asked to come again.
@@ -121,7 +122,7 @@ class Line:
         hopeful = [answer for answer in failures if answer.fate is not Fate.BOUNCED]
         raise DialFailed((hopeful or failures)[-1])
 
-    def _letter(self, parcel: Parcel, chosen: list[int]) -> Letter:
+    def _letter(self, parcel: Parcel, chosen: list[int], may_end: Callable[[], bool]) -> Letter:
         trace = parcel.trace.encode("latin-1")
 
         async def body() -> AsyncIterator[bytes]:
@@ -138,4 +139,5 @@ class Line:
             len(trace) + parcel.ref.size,
             parcel.smtputf8,
             body,
+            may_end,
         )

@@ -22,6 +22,10 @@ from .worker import Worker
 POLL = 15.0
 """Seconds between looks into the queue when nothing is known to become due earlier: also finds leases that ran out."""
 
+POLL_SHARED = 3.0
+"""The same where other relays work on the queue: what they took in for a destination of which they have no share, and
+what an operator asked one of them to try again, waits so long."""
+
 REST_FIRST = 30.0
 REST_MOST = 900.0
 """Seconds; the most is the first pause of a mail that is deferred, so nothing waits for the rest alone."""
@@ -36,13 +40,17 @@ NewWorker = Callable[[str, Callable[[], None], Callable[[], bool]], Worker]
 
 
 class Scheduler:
-    def __init__(self, queue: Queue, clock: Clock, meters: Meters, *, workers: int, per_destination: int) -> None:
+    def __init__(
+        self, queue: Queue, clock: Clock, meters: Meters, *, workers: int, share: Callable[[str], int], poll: float
+    ) -> None:
+        """share: how many workers a destination may have. poll: seconds between looks."""
         self._queue = queue
         self._clock = clock
         self._meters = meters
         self._new_worker: NewWorker | None = None
         self._most = workers
-        self._most_each = per_destination
+        self._share = share
+        self._poll = poll
         self._ready: dict[str, None] = {}
         self._active: dict[str, int] = {}
         self._workers: dict[asyncio.Task[None], tuple[str, Worker]] = {}
@@ -100,7 +108,7 @@ class Scheduler:
             self._wake.clear()
             self._next_look = math.inf
             self._look = False
-            pause = POLL
+            pause = self._poll
             try:
                 now = self._clock.now()
                 found, next_due = await self._queue.due(int(now * 1000))
@@ -108,7 +116,7 @@ class Scheduler:
                 for state, count in depth.items():
                     self._meters.depth[state].set(count)
                 if next_due is not None:
-                    pause = min(POLL, max(next_due / 1000 - now, 0.01))
+                    pause = min(self._poll, max(next_due / 1000 - now, 0.01))
                 self.problem = "ok"
                 self.arrived(found)
             except DatabaseError as error:
@@ -132,7 +140,10 @@ class Scheduler:
                 return
             if self._rests_now(destination):
                 del self._ready[destination]
-            elif self._active.get(destination, 0) < self._most_each:
+            elif not (share := self._share(destination)):
+                # Others find it at their next look.
+                del self._ready[destination]
+            elif self._active.get(destination, 0) < share:
                 del self._ready[destination]
                 self._spawn(destination, self._new_worker)
 
@@ -141,7 +152,7 @@ class Scheduler:
         return until > self._clock.now()
 
     def _spawn(self, destination: str, new_worker: NewWorker) -> None:
-        worker = new_worker(destination, lambda: self._more(destination), self._others_wait)
+        worker = new_worker(destination, lambda: self._more(destination), lambda: self._yields(destination))
         task = asyncio.get_running_loop().create_task(worker.run(), name=f"relay {destination}")
         self._workers[task] = (destination, worker)
         self._active[destination] = self._active.get(destination, 0) + 1
@@ -152,8 +163,11 @@ class Scheduler:
         self._ready[destination] = None
         self._fill()
 
-    def _others_wait(self) -> bool:
-        return len(self._workers) >= self._most and bool(self._ready)
+    def _yields(self, destination: str) -> bool:
+        """Others wait for the place, or another relay has come, and our share is smaller than it was."""
+        if len(self._workers) >= self._most and self._ready:
+            return True
+        return self._active[destination] > self._share(destination)
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         destination, worker = self._workers.pop(task)

@@ -17,7 +17,8 @@ from .finding import Finder
 from .intake import Intake
 from .meters import Meters
 from .retention import DAY, Retention
-from .scheduler import Scheduler
+from .roll import Roll
+from .scheduler import POLL, POLL_SHARED, Scheduler
 from .sessions import Sessions
 from .settling import Settling
 from .worker import Worker
@@ -52,6 +53,7 @@ class Relay:
         self._sessions = Sessions()
         self._intake: Intake | None = None
         self._settling: Settling | None = None
+        self._roll: Roll | None = None
         self._scheduler: Scheduler | None = None
         self._desk: Desk | None = None
         self._retention: Retention | None = None
@@ -69,13 +71,27 @@ class Relay:
         recovered = await queue.recover(self._routing.destination)
         if recovered:
             log.warning("leases of a process before us ended", recipients=recovered)
+
+        def company_changed() -> None:
+            # What somebody had in hand who is gone.
+            scheduler.look()
+            doors.outbox.notify()
+
+        roll = self._roll = Roll(
+            doors.replicas,
+            company_changed,
+            limit=settings.connections_per_destination,
+            lease_seconds=settings.lease_seconds,
+        )
         scheduler = self._scheduler = Scheduler(
             queue,
             clock,
             self.meters,
             workers=settings.connections,
-            per_destination=settings.connections_per_destination,
+            share=roll.share,
+            poll=POLL if doors.replicas is None else POLL_SHARED,
         )
+        await roll.start()
         settling = self._settling = Settling(
             queue,
             doors.bodies,
@@ -140,6 +156,9 @@ class Relay:
         if scheduler is not None:
             await scheduler.drain(max(self._settings.drain_seconds - DRAIN_RESERVE, 0.0))
         await self._sessions.close()
+        roll, self._roll = self._roll, None
+        if roll is not None:
+            await roll.close()
         doors, self.doors = self.doors, None
         if doors is not None:
             await doors.close()
@@ -147,11 +166,9 @@ class Relay:
     def checks(self) -> dict[str, str]:
         if self.doors is None:
             return {"relay": "not started"}
-        queue = "ok"
-        for part in (self._intake, self._scheduler, self._settling):
-            if part is not None and part.problem != "ok":
-                queue = part.problem
-        return {**self.doors.problems(), "queue": queue}
+        parts = (self._roll, self._intake, self._scheduler, self._settling)
+        database = next((part.problem for part in parts if part is not None and part.problem != "ok"), "ok")
+        return {**self.doors.problems(), "database": database}
 
     def ports(self) -> dict[str, int]:
         return {}

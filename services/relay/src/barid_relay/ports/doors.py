@@ -11,6 +11,7 @@ from barid_runtime.journal.port import BodyReader
 from .hosts import Dialer, Resolver
 from .memory import Memory
 from .queue import Queue
+from .replicas import Replicas
 
 
 class Outbox(Protocol):
@@ -23,11 +24,13 @@ class Outbox(Protocol):
 @dataclass(frozen=True, slots=True)
 class Doors:
     """packs_open: those of the named packs that aren't closed, and of the objects that there are. shuffle: puts equal
-    hosts in random order, in place. problems: name → `ok` or what is wrong."""
+    hosts in random order, in place. replicas: None where the queue is ours alone. problems: name → `ok` or what is
+    wrong."""
 
     bus: Bus
     queue: Queue
     memory: Memory
+    replicas: Replicas | None
     packs_open: Callable[[Collection[str]], Awaitable[set[str]]]
     outbox: Outbox
     bodies: BodyReader

@@ -80,13 +80,15 @@ class Hop:
 
 @dataclass(frozen=True, slots=True)
 class Letter:
-    """One transaction. size: bytes of what `body` yields. smtputf8: the header needs it."""
+    """One transaction. size: bytes of what `body` yields. smtputf8: the header needs it. may_end: asked last, before
+    the final dot, after which a mail can't be taken back: whether it is still ours to send."""
 
     reverse_path: str
     recipients: Sequence[str]
     size: int
     smtputf8: bool
     body: Callable[[], AsyncIterator[bytes]]
+    may_end: Callable[[], bool] = lambda: True
 
 
 class DialFailed(Exception):
@@ -117,11 +119,15 @@ class Session(Protocol):
         """Letters so far."""
 
     async def send(self, letter: Letter) -> list[Answer]:
-        """One answer per recipient, in order. Raises Stale, and JournalError when the body can't be read; then nothing
-        was sent."""
+        """One answer per recipient, in order. Raises Stale, Withdrawn, and JournalError when the body can't be read;
+        then nothing was sent."""
 
     async def close(self) -> None:
         """Say goodbye, briefly."""
+
+
+class Withdrawn(Exception):
+    """It may have become another's while we sent it, so its end was not sent: the host has taken nothing."""
 
 
 class Stale(Exception):

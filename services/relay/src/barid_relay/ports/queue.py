@@ -1,7 +1,8 @@
 """The queue of record and the ledger, as the relay sees them. All raise DatabaseError.
 
 A recipient's row is *queued* (due, deferred or leased) or *held*; its outcome moves it to the ledger, in one
-transaction. A lease is a number, `epoch`, that only grows: who settles with an older one changes nothing.
+transaction. A lease is a number, `epoch`, that only grows: who settles with an older one changes nothing. A queue
+may be worked on by one relay or, in a shared database, by many.
 Times are epoch ms of the injected clock, leases aside, which are the database's.
 """
 
@@ -110,8 +111,8 @@ class Settled:
 
 class Queue(Protocol):
     async def recover(self, destination: Callable[[str], str]) -> int:
-        """At start: leases of the process before us end, rows are gathered as the settings at hand say. Returns how
-        many leases there were."""
+        """At start: leases of the process before us end, if nobody else can hold any; rows are gathered as the settings
+        at hand say. Returns how many leases there were."""
 
     async def enqueue(self, mails: Sequence[NewMail]) -> int:
         """Rows for all that are neither queued nor in the ledger, in one transaction; returns how many."""
@@ -122,8 +123,8 @@ class Queue(Protocol):
     async def lease_keys(self, keys: Sequence[Key], seconds: float) -> list[Parcel]:
         """The named, due or not, held or not, unless somebody has them in hand."""
 
-    async def renew(self, parcels: Sequence[Parcel], seconds: float) -> None:
-        """Ours for some seconds more."""
+    async def renew(self, parcels: Sequence[Parcel], seconds: float) -> set[tuple[int, int]]:
+        """Ours for some seconds more, unless another has them by now. The mail's row and n of those that are ours."""
 
     async def give_back(self, parcels: Sequence[Parcel]) -> None:
         """As they were before the lease."""

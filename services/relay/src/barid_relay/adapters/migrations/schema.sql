@@ -93,7 +93,15 @@ CREATE TABLE outbox (
 	content BLOB NOT NULL, 
 	at BIGINT NOT NULL, 
 	given_up TEXT, 
+	taken_by TEXT DEFAULT '' NOT NULL, 
+	taken_until BIGINT DEFAULT 0 NOT NULL, 
 	PRIMARY KEY (mail_id)
+);
+
+CREATE TABLE replica (
+	id TEXT NOT NULL, 
+	until BIGINT NOT NULL, 
+	PRIMARY KEY (id)
 );
 
 CREATE INDEX mail_message_id ON mail (message_id);

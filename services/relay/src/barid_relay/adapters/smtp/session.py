@@ -6,7 +6,7 @@ send it again at the next attempt (RFC 5321 §6.1 prefers two copies to none).
 
 import asyncio
 import ssl
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import replace
 from typing import TypeVar
 
@@ -15,7 +15,7 @@ from barid_protocols.smtp import ClientConnection, EnvelopeDone, Lost, MessageDo
 from ...policy import replies
 from ...policy.addresses import for_the_wire
 from ...policy.seven_bit import to_seven_bit
-from ...ports.hosts import Answer, Fate, Hop, Letter, Stale
+from ...ports.hosts import Answer, Fate, Hop, Letter, Stale, Withdrawn
 from .channel import Channel
 from .timeouts import Timeouts
 
@@ -106,7 +106,7 @@ class SmtpSession:
         answers = replies.after_envelope(self._hop.name, done.recipients, named=not self._hop.by_mx)
         if done.ready:
             taken = [answer.fate is Fate.RELAYED for answer in answers]
-            final = await self._data(first, body, sum(taken))
+            final = await self._data(first, body, sum(taken), letter.may_end)
             answers = [next(final) if each else answer for each, answer in zip(taken, answers, strict=True)]
         return answers
 
@@ -165,13 +165,17 @@ class SmtpSession:
                 raise Stale from error
             raise
 
-    async def _data(self, first: bytes, body: AsyncIterator[bytes], count: int) -> Iterator[Answer]:
+    async def _data(
+        self, first: bytes, body: AsyncIterator[bytes], count: int, may_end: Callable[[], bool]
+    ) -> Iterator[Answer]:
         """The answers of those who were accepted, in order."""
         self._unsent = 0
         try:
             await self._send_chunk(first)
             async for chunk in body:
                 await self._send_chunk(chunk)
+            if not may_end():
+                raise Withdrawn
             self.core.end_body()
             done = await self.expect(MessageDone, self._timeouts.final, "the end of the message")
         except Broken as error:

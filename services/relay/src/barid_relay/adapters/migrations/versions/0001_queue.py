@@ -1,7 +1,8 @@
-"""The queue of record, the ledger, attempts, captured mail, the outbox.
+"""The queue of record, the ledger, attempts, captured mail, the outbox, and who works on them.
 
 `recipient_ready` gives a worker its destination's rows in the order of their due times without a sort, and only queued
 rows are in it. Rows of `mail` stay as the ledger's heading; `live` says that something still needs its body.
+`taken_…` and `replica` are for where several relays share the tables.
 """
 
 import sqlalchemy as sa
@@ -33,10 +34,11 @@ def upgrade() -> None:
         sa.Column("offset", Big, nullable=False),
         sa.Column("head", Big, nullable=False),
         sa.Column("size", Big, nullable=False),
-        sa.Column("live", sa.Boolean, nullable=False, server_default=sa.text("1")),
+        sa.Column("live", sa.Boolean, nullable=False, server_default=sa.true()),
     )
+    live = sa.text("live")
     op.create_index("mail_message_id", "mail", ["message_id"])
-    op.create_index("mail_live_pack", "mail", ["pack"], sqlite_where=sa.text("live"))
+    op.create_index("mail_live_pack", "mail", ["pack"], sqlite_where=live, postgresql_where=live)
     op.create_table(
         "recipient",
         sa.Column("mail", Big, primary_key=True),
@@ -50,7 +52,7 @@ def upgrade() -> None:
         sa.Column("attempts", sa.Integer, nullable=False, server_default=sa.text("0")),
         sa.Column("crashes", sa.Integer, nullable=False, server_default=sa.text("0")),
         sa.Column("deaths", sa.Integer, nullable=False, server_default=sa.text("0")),
-        sa.Column("warned", sa.Boolean, nullable=False, server_default=sa.text("0")),
+        sa.Column("warned", sa.Boolean, nullable=False, server_default=sa.false()),
         sa.Column("last_error", sa.Text, nullable=False, server_default=sa.text("''")),
         sa.Column("held_at", Big, nullable=False, server_default=sa.text("0")),
         sa.Column("lease_owner", sa.Text, nullable=False, server_default=sa.text("''")),
@@ -59,8 +61,10 @@ def upgrade() -> None:
         sqlite_with_rowid=False,
     )
     queued = sa.text("state = 'queued'")
-    op.create_index("recipient_ready", "recipient", ["destination", "due"], sqlite_where=queued)
-    op.create_index("recipient_due", "recipient", ["due"], sqlite_where=queued)
+    op.create_index(
+        "recipient_ready", "recipient", ["destination", "due"], sqlite_where=queued, postgresql_where=queued
+    )
+    op.create_index("recipient_due", "recipient", ["due"], sqlite_where=queued, postgresql_where=queued)
     op.create_table(
         "ledger",
         sa.Column("mail", Big, primary_key=True),
@@ -102,4 +106,11 @@ def upgrade() -> None:
         sa.Column("content", sa.LargeBinary, nullable=False),
         sa.Column("at", Big, nullable=False),
         sa.Column("given_up", sa.Text),
+        sa.Column("taken_by", sa.Text, nullable=False, server_default=sa.text("''")),
+        sa.Column("taken_until", Big, nullable=False, server_default=sa.text("0")),
+    )
+    op.create_table(
+        "replica",
+        sa.Column("id", sa.Text, primary_key=True),
+        sa.Column("until", Big, nullable=False),
     )

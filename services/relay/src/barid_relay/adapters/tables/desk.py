@@ -9,7 +9,8 @@ from barid_contracts.trace import TraceStep
 from barid_runtime.database.port import Cursor, Value
 
 from ...policy.timeline import AttemptRow, HeldRow, MailRow, OutcomeRow, timeline
-from .rows import DATABASE_NOW, rows_of
+from .dialects import in_dialects, lock_captures, storable
+from .rows import lock_mails, put_to_sleep, rows_of
 
 MOST_PAGE = 1000
 """Rows of one page: 300 KB."""
@@ -17,36 +18,41 @@ MOST_PAGE = 1000
 MOST_TRACED = 50
 """Mails of one trace: a Message-ID may be that of many copies."""
 
-_ACTIONS = {
+_ACTIONS: dict[str, tuple[str, str]] = {
     # A row that somebody has in hand is being tried already.
-    "retry": ("due = ?1", f"state = 'queued' AND due > ?1 AND lease_until <= {DATABASE_NOW}"),
+    "retry": ("due = ?1", "state = 'queued' AND due > ?1 AND lease_until <= {now}"),
     # Also what is in somebody's hands: if that ends without an outcome, the row stays held.
     "hold": ("state = 'held', held_at = ?1", "state = 'queued'"),
     "release": ("state = 'queued', due = ?1, crashes = 0, deaths = 0", "state = 'held'"),
 }
+_ALL = {
+    action: in_dialects(f"UPDATE recipient SET {what} WHERE {where}")  # noqa: S608 - both are constants above
+    for action, (what, where) in _ACTIONS.items()
+}
+_ONE = {
+    action: in_dialects(f"UPDATE recipient SET {what} WHERE mail = ?2 AND n = ?3 AND {where}")  # noqa: S608 - as above
+    for action, (what, where) in _ACTIONS.items()
+}
 
 
 def act(cursor: Cursor, action: Literal["retry", "hold", "release"], keys: Sequence[Key] | None, now: int) -> int:
-    what, where = _ACTIONS[action]
     if keys is None:
-        cursor.execute(f"UPDATE recipient SET {what} WHERE {where}", (now,))  # noqa: S608 - both are constants above
+        cursor.execute(_ALL[action][cursor.dialect], (now,))
         return cursor.changes()
+    statement = _ONE[action][cursor.dialect]
     changed = 0
     for mail, n in rows_of(cursor, keys):
-        cursor.execute(
-            f"UPDATE recipient SET {what} WHERE mail = ?2 AND n = ?3 AND {where}",  # noqa: S608 - as above
-            (now, mail, n),
-        )
+        cursor.execute(statement, (now, mail, n))
         changed += cursor.changes()
     return changed
 
 
-_PAGE = (
-    "SELECT r.mail, m.mail_id, r.n, CASE WHEN r.state = 'held' THEN 'held'"  # noqa: S608
-    f" WHEN r.lease_until > {DATABASE_NOW} THEN 'leased' WHEN r.due <= ?1 THEN 'due' ELSE 'deferred' END,"
+_PAGE = in_dialects(
+    "SELECT r.mail, m.mail_id, r.n, CASE WHEN r.state = 'held' THEN 'held'"
+    " WHEN r.lease_until > {now} THEN 'leased' WHEN r.due <= ?1 THEN 'due' ELSE 'deferred' END,"
     " m.reverse_path, r.address, r.attempts, r.due, m.queued, r.last_error"
     " FROM recipient r JOIN mail m ON m.id = r.mail WHERE (r.mail, r.n) > (?2, ?3)"
-    " AND (?4 IS NULL OR r.domain = ?4) ORDER BY r.mail, r.n LIMIT ?5"
+    " AND (CAST(?4 AS TEXT) IS NULL OR r.domain = ?4) ORDER BY r.mail, r.n LIMIT ?5"
 )
 
 
@@ -54,7 +60,7 @@ def page(cursor: Cursor, after: str | None, limit: int, domain: str | None, now:
     """In the order of queueing. Raises ValueError for an `after` that we did not give."""
     mail, n = _two_numbers(after)
     limit = max(1, min(limit, MOST_PAGE))
-    rows = cursor.all(_PAGE, (now, mail, n, domain, limit + 1))
+    rows = cursor.all(_PAGE[cursor.dialect], (now, mail, n, _asked(domain), limit + 1))
     items = [
         QueueItem(
             mail_id=mail_id,
@@ -83,10 +89,12 @@ def keys(cursor: Cursor, after: int, limit: int) -> tuple[list[Key], int]:
     return [Key(mail_id=mail_id, n=n) for mail_id, n in rows], mails[-1][0]
 
 
-_CAPTURED = (
-    "SELECT c.id, m.mail_id, c.n, m.reverse_path, c.address, c.at, m.subject, m.message_id, m.trace, m.pack, m.offset,"
+_CAPTURED = in_dialects(
+    "SELECT c.id, m.mail_id, c.n, m.reverse_path, c.address, c.at, m.subject, m.message_id, m.trace, m.pack,"
+    ' m."offset",'
     " m.head, m.size FROM captured c JOIN mail m ON m.id = c.mail WHERE c.id > ?1"
-    " AND (?2 IS NULL OR lower(c.address) = lower(?2)) AND (?3 IS NULL OR instr(lower(m.subject), lower(?3)))"
+    " AND (CAST(?2 AS TEXT) IS NULL OR lower(c.address) = lower(?2))"
+    " AND (CAST(?3 AS TEXT) IS NULL OR {find}(lower(m.subject), lower(?3)) > 0)"
     " ORDER BY c.id LIMIT ?4"
 )
 
@@ -94,8 +102,8 @@ _CAPTURED = (
 def captured(cursor: Cursor, after: str | None, limit: int, address: str | None, subject: str | None) -> CapturedPage:
     """Oldest first, so that whoever has read to the end can go on from there. Raises ValueError as `page` does."""
     limit = max(1, min(limit, MOST_PAGE))
-    parameters: tuple[Value, ...] = (_number(after), address, subject, limit + 1)
-    rows = cursor.all(_CAPTURED, parameters)
+    parameters: tuple[Value, ...] = (_number(after), _asked(address), _asked(subject), limit + 1)
+    rows = cursor.all(_CAPTURED[cursor.dialect], parameters)
     items = [
         CapturedItem(
             mail_id=mail_id,
@@ -118,31 +126,32 @@ def captured(cursor: Cursor, after: str | None, limit: int, address: str | None,
 
 def clear_captured(cursor: Cursor) -> int:
     """Their outcomes stay in the ledger; their bodies may go."""
-    cursor.execute(
-        "UPDATE mail SET live = 0, trace = '' WHERE id IN (SELECT mail FROM captured)"
-        " AND NOT EXISTS (SELECT 1 FROM recipient r WHERE r.mail = mail.id)"
-    )
+    lock_captures(cursor)
+    mails = [mail for (mail,) in cursor.all("SELECT DISTINCT mail FROM captured")]
+    lock_mails(cursor, mails)
     cursor.execute("DELETE FROM captured")
-    return cursor.changes()
+    cleared = cursor.changes()
+    put_to_sleep(cursor, mails)
+    return cleared
 
 
-_DEPTH = (
-    "SELECT CASE WHEN state = 'held' THEN 'held'"  # noqa: S608
-    f" WHEN lease_until > {DATABASE_NOW} THEN 'leased' WHEN due <= ? THEN 'due' ELSE 'deferred' END, count(*)"  # noqa: RUF100, S608
+_DEPTH = in_dialects(
+    "SELECT CASE WHEN state = 'held' THEN 'held'"
+    " WHEN lease_until > {now} THEN 'leased' WHEN due <= ? THEN 'due' ELSE 'deferred' END, count(*)"
     " FROM recipient GROUP BY 1"
 )
 
 
 def depth(cursor: Cursor, now: int) -> dict[str, int]:
     states = dict.fromkeys(("due", "deferred", "leased", "held"), 0)
-    return states | {str(state): int(count) for state, count in cursor.all(_DEPTH, (now,))}
+    return states | {str(state): int(count) for state, count in cursor.all(_DEPTH[cursor.dialect], (now,))}
 
 
 def trace(cursor: Cursor, mail_id: str | None, message_id: str | None) -> list[TraceStep]:
     column, value = ("mail_id", mail_id) if mail_id else ("message_id", message_id)
     mails = cursor.all(
         f"SELECT id, mail_id, at, reverse_path, subject, parent FROM mail WHERE {column} = ? ORDER BY id DESC LIMIT ?",  # noqa: S608 - one of two constants
-        (value, MOST_TRACED),
+        (_asked(value), MOST_TRACED),
     )
     steps: list[TraceStep] = []
     for row, *about in reversed(mails):
@@ -162,6 +171,10 @@ def trace(cursor: Cursor, mail_id: str | None, message_id: str | None) -> list[T
             [HeldRow(*each) for each in held],
         )
     return steps
+
+
+def _asked(text: str | None) -> str | None:
+    return None if text is None else storable(text)
 
 
 def _number(text: str | None) -> int:

@@ -1,4 +1,4 @@
-"""The queue of record in relay.db."""
+"""The queue of record in tables."""
 
 from collections.abc import Callable, Sequence
 from typing import Literal
@@ -8,24 +8,28 @@ from barid_contracts.queue import CapturedPage, QueuePage
 from barid_contracts.trace import TraceStep
 from barid_runtime.clock import Clock
 from barid_runtime.database.port import Database
-from barid_runtime.ids import new_id
 
 from ...ports.queue import Compose, NewMail, Parcel, Result, Settled
 from . import desk, intake, leases, settling
 
 
-class SqliteQueue:
-    """A Queue. Reads that walk many rows are heavy, so not on the loop."""
+class TableQueue:
+    """A Queue. owner: who leases. Reads that walk many rows are heavy, so not on the loop."""
 
-    def __init__(self, database: Database, clock: Clock) -> None:
+    def __init__(self, database: Database, clock: Clock, owner: str) -> None:
         self._database = database
         self._clock = clock
-        self._owner = new_id()
-        self.problem = "ok"
+        self._owner = owner
 
     async def recover(self, destination: Callable[[str], str]) -> int:
         now = int(self._clock.now() * 1000)
-        return await self._database.write(lambda cursor: intake.recover(cursor, destination, now))
+        ended = await self._database.write(lambda cursor: intake.end_leases(cursor, now))
+        pairs = await self._database.read(intake.gathered, heavy=True)
+        for change in intake.moved(pairs, destination):
+            # A slice at a time: who settles one of these rows waits for it.
+            while await self._database.write(lambda cursor, change=change: intake.regather(cursor, *change)):  # type: ignore[misc]
+                pass
+        return ended
 
     async def enqueue(self, mails: Sequence[NewMail]) -> int:
         now = int(self._clock.now() * 1000)
@@ -39,8 +43,8 @@ class SqliteQueue:
     async def lease_keys(self, keys: Sequence[Key], seconds: float) -> list[Parcel]:
         return await self._database.write(lambda cursor: leases.lease_keys(cursor, keys, self._owner, seconds))
 
-    async def renew(self, parcels: Sequence[Parcel], seconds: float) -> None:
-        await self._database.write(lambda cursor: leases.renew(cursor, parcels, seconds))
+    async def renew(self, parcels: Sequence[Parcel], seconds: float) -> set[tuple[int, int]]:
+        return await self._database.write(lambda cursor: leases.renew(cursor, parcels, seconds))
 
     async def give_back(self, parcels: Sequence[Parcel]) -> None:
         await self._database.write(lambda cursor: leases.give_back(cursor, parcels))

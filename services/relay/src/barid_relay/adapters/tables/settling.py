@@ -1,14 +1,19 @@
-"""Outcomes: from the queue to the ledger, with the notices that they make, in one transaction."""
+"""Outcomes: from the queue to the ledger, with the notices that they make, in one transaction.
+
+It begins with the epochs: whoever's lease was taken by another, while it stood still or could not reach the database,
+writes nothing.
+"""
 
 import json
 from collections.abc import Sequence
 
 from barid_contracts.queue import CapturedItem
 from barid_contracts.settle import Child
-from barid_runtime.database.port import Cursor, Value
+from barid_runtime.database.port import Cursor, Dialect, Value
 
 from ...ports.hosts import Fate
 from ...ports.queue import Compose, Parcel, Result, Settled
+from .dialects import lock_captures, storable
 
 ATTEMPTS_KEPT = 20
 """The last attempts of each recipient: more than five days at the default pauses make in their tail that matters."""
@@ -16,7 +21,12 @@ ATTEMPTS_KEPT = 20
 ERROR_MOST = 500
 """Characters of an error in the queue."""
 
-_EPOCHS = "SELECT n, epoch FROM recipient WHERE mail = ? AND n BETWEEN ? AND ?"
+# The mail's row with its recipients', in one round trip, where others may take another recipient of it (`lock_mails`).
+_EPOCHS: dict[Dialect, str] = {
+    "sqlite": "SELECT n, epoch FROM recipient WHERE mail = ? AND n BETWEEN ? AND ?",
+    "postgres": "SELECT r.n, r.epoch FROM mail m JOIN recipient r ON r.mail = m.id WHERE m.id = ?"
+    " AND r.n BETWEEN ? AND ? FOR UPDATE",
+}
 _LEDGER = "INSERT INTO ledger (mail, n, outcome, at, address, attempts, detail, child) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
 _LATER = (
     "UPDATE recipient SET due = ?, attempts = attempts + ?, crashes = CASE WHEN ? THEN crashes + 1 ELSE 0 END,"
@@ -29,14 +39,16 @@ _HOLD = (
 _ATTEMPT = "INSERT INTO attempt (mail, n, number, at, address, host, detail) VALUES (?, ?, ?, ?, ?, ?, ?)"
 _CAPTURE = "INSERT INTO captured (mail, n, address, at) VALUES (?, ?, ?, ?)"
 _ASLEEP = (
-    "UPDATE mail SET live = 0, trace = '' WHERE id = ?1 AND NOT EXISTS (SELECT 1 FROM recipient WHERE mail = ?1)"
+    "UPDATE mail SET live = FALSE, trace = '' WHERE id = ?1 AND NOT EXISTS (SELECT 1 FROM recipient WHERE mail = ?1)"
     " AND NOT EXISTS (SELECT 1 FROM captured WHERE mail = ?1)"
 )
 
 
 def settle(cursor: Cursor, parcel: Parcel, results: Sequence[Result], now: int, compose: Compose) -> Settled:
     numbers = [result.recipient.n for result in results]
-    rows = cursor.all(_EPOCHS, (parcel.row, min(numbers), max(numbers))) if numbers else []
+    if any(result.fate is Fate.CAPTURED for result in results):
+        lock_captures(cursor)
+    rows = cursor.all(_EPOCHS[cursor.dialect], (parcel.row, min(numbers), max(numbers))) if numbers else []
     epochs: dict[int, int] = dict(rows)
     ours = [result for result in results if epochs.get(result.recipient.n) == result.recipient.epoch]
     if not ours:
@@ -49,7 +61,7 @@ def settle(cursor: Cursor, parcel: Parcel, results: Sequence[Result], now: int, 
         if result.fate is Fate.DEFERRED:
             _defer(cursor, key, result, now)
         elif result.fate is Fate.HELD:
-            cursor.execute(_HOLD, (now, result.crash, result.answer.text[:ERROR_MOST], *key))
+            cursor.execute(_HOLD, (now, int(result.crash), storable(result.answer.text)[:ERROR_MOST], *key))
         else:
             child = notices.failed.mail_id if result.fate is Fate.BOUNCED and notices.failed else ""
             ledger.append(_entry(key, result, now, child))
@@ -70,11 +82,11 @@ def settle(cursor: Cursor, parcel: Parcel, results: Sequence[Result], now: int, 
 def _defer(cursor: Cursor, key: tuple[int, int], result: Result, now: int) -> None:
     recipient, answer = result.recipient, result.answer
     tried = 0 if result.crash else 1
-    error = answer.text[:ERROR_MOST]
+    error = storable(answer.text)[:ERROR_MOST]
     cursor.execute(_LATER, (result.due, tried, result.crash, result.warn, error, *key))
     if tried:
         number = recipient.attempts + 1
-        said = (answer.reply or answer.reason)[:ERROR_MOST]
+        said = storable(answer.reply or answer.reason)[:ERROR_MOST]
         cursor.execute(_ATTEMPT, (*key, number, now, recipient.address, answer.host, said))
         cursor.execute("DELETE FROM attempt WHERE mail = ? AND n = ? AND number <= ?", (*key, number - ATTEMPTS_KEPT))
 
@@ -82,7 +94,7 @@ def _defer(cursor: Cursor, key: tuple[int, int], result: Result, now: int) -> No
 def _entry(key: tuple[int, int], result: Result, now: int, child: str) -> tuple[Value, ...]:
     """The ledger's row."""
     recipient = result.recipient
-    detail = result.answer.text[:ERROR_MOST]
+    detail = storable(result.answer.text)[:ERROR_MOST]
     if result.expired:
         detail = f"given up after its time; last: {detail}"
     if result.fate is Fate.BOUNCED and not child:

@@ -1,1 +1,0 @@
-"""The queue of record on SQLite."""
