@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 from barid_contracts.mail import Accepted, BodyRef, Obligation
 from barid_runtime.journal import record, salvage, scan
 from barid_runtime.journal.folder import add_aborted, write_cursor
+from barid_runtime.journal.inheritance import Inheritance
 from barid_runtime.journal.packs import PackJournal
-from barid_runtime.journal.recovery import Inheritance, inherit
+from barid_runtime.journal.recovery import inherit
 from barid_testing.contracts.journal import body_of, mail_of
 from barid_testing.faulty_device import FaultyDevice
 

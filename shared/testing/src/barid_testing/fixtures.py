@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from barid_runtime.database.embedded import EmbeddedPostgres
     from barid_runtime.database.postgres import PostgresDatabase
     from barid_runtime.database.sqlite import SqliteDatabase
+    from barid_runtime.objects.embedded import EmbeddedS3
+    from barid_runtime.objects.place import S3Place
+    from barid_testing.faulty_s3 import FaultyS3
 
 
 @pytest.fixture(scope="session")
@@ -141,6 +144,45 @@ async def _drop_schema(url: str, schema: str) -> None:
     admin = await asyncpg.connect(url)
     await admin.execute(f'DROP SCHEMA IF EXISTS "{schema}" CASCADE')
     await admin.close()
+
+
+@pytest.fixture(scope="session")
+def s3_server() -> Iterator["EmbeddedS3"]:
+    """A real S3 server on a port of its own, for the whole session."""
+    from barid_runtime.objects.embedded import EmbeddedS3
+
+    with tempfile.TemporaryDirectory(prefix="barid-s3-") as folder:
+        server = EmbeddedS3(Path(folder))
+        asyncio.run(server.start())
+        try:
+            yield server
+        finally:
+            asyncio.run(server.stop())
+
+
+@pytest.fixture
+def s3_place(s3_server: "EmbeddedS3") -> "S3Place":
+    """A bucket of the test's own. Its window is short, for tests wait for it."""
+    import dataclasses
+    import secrets
+
+    from barid_runtime.objects.s3 import Bucket
+
+    place = dataclasses.replace(s3_server.place, bucket=f"test-{secrets.token_hex(6)}", window=0.005)
+    bucket = Bucket(place)
+    bucket.make()
+    bucket.close()
+    return place
+
+
+@pytest.fixture
+def faulty_s3(s3_server: "EmbeddedS3") -> Iterator["FaultyS3"]:
+    """A proxy before the server that fails where the test wants it to."""
+    from barid_testing.faulty_s3 import FaultyS3
+
+    proxy = FaultyS3(s3_server.port)
+    yield proxy
+    proxy.close()
 
 
 class ManualClock:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from .batch import Committed, CommittedMail
 from .events import MAX_PAYLOAD
-from .recovery import Unpublished
+from .inheritance import Unpublished
 
 MEMORY = 8 * 1024 * 1024
 """Bytes of heads kept for the bus: about 8,000 mails, or a second of outage under full load."""

@@ -154,12 +154,21 @@ async def _in_thread(file: _File, function: Callable[..., bytes], *arguments: An
 
 
 def _read(file: _File, ref: BodyRef) -> bytes:
-    data = file.pread(ref.head + ref.size + (_behind(ref) if not ref.head else 0), ref.offset)
+    return checked_body(file.pread(extent(ref), ref.offset), ref)
+
+
+def extent(ref: BodyRef) -> int:
+    """Bytes to read from `ref.offset` for the whole body and what verifies it."""
+    return ref.head + ref.size + (behind(ref) if not ref.head else 0)
+
+
+def checked_body(data: bytes, ref: BodyRef) -> bytes:
+    """The body in these bytes, verified. Raises BodyMissing, BodyCorrupt."""
     if not ref.head:
         body = data[: ref.size]
         table = record.decode_object_table(data[ref.size :], ref.size)
     else:
-        table = _lead_table(data, ref)
+        table = lead_table(data, ref)
         body = data[ref.head :]
     if len(body) < ref.size:
         raise BodyMissing("the pack ends before the body does")
@@ -167,7 +176,8 @@ def _read(file: _File, ref: BodyRef) -> bytes:
     return body
 
 
-def _lead_table(data: bytes, ref: BodyRef) -> bytes:
+def lead_table(data: bytes, ref: BodyRef) -> bytes:
+    """The chunk table in these bytes, which begin with the record. Raises BodyMissing, BodyCorrupt."""
     if len(data) < ref.head:
         raise BodyMissing("the pack ends before the record")
     lead = record.decode_lead(data)
@@ -176,15 +186,15 @@ def _lead_table(data: bytes, ref: BodyRef) -> bytes:
     return lead.table
 
 
-def _behind(ref: BodyRef) -> int:
+def behind(ref: BodyRef) -> int:
     """Bytes that follow the body in an object of its own."""
     return 4 * -(-ref.size // CHUNK) + record.OBJECT_TRAILER
 
 
 def _table(file: _File, ref: BodyRef) -> bytes:
     if ref.head:
-        return _lead_table(file.pread(ref.head, ref.offset), ref)
-    return record.decode_object_table(file.pread(_behind(ref), ref.size), ref.size)
+        return lead_table(file.pread(ref.head, ref.offset), ref)
+    return record.decode_object_table(file.pread(behind(ref), ref.size), ref.size)
 
 
 def _part(file: _File, ref: BodyRef, table: bytes, start: int, size: int) -> bytes:

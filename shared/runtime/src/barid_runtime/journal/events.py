@@ -35,10 +35,16 @@ def _payload(events: Iterable[bytes]) -> bytes:
 def read_slice(root: Path, pack: str, start: int, end: int) -> tuple[list[CommittedMail], int]:
     """Up to SLICE mails that are owed to somebody, from a pack, and the offset to go on from. Blocks."""
     path = root / pack
-    aborted = aborted_of(path.parent, path.name)
+    return slice_of(scan.walk(path, start, end), aborted_of(path.parent, path.name), pack, end)
+
+
+def slice_of(
+    walk: Iterable[scan.Found | scan.Damage], aborted: frozenset[int], pack: str, end: int
+) -> tuple[list[CommittedMail], int]:
+    """The same of a pack that is walked up to `end`. aborted: offsets of records that don't count."""
     mails: list[CommittedMail] = []
     size = 0
-    for found in scan.walk(path, start, end):
+    for found in walk:
         if isinstance(found, scan.Damage):
             continue
         if len(mails) == SLICE or (mails and size + len(found.lead.head) > MAX_PAYLOAD):

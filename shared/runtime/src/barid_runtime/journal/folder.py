@@ -160,6 +160,16 @@ def aborted_of(folder: Path, pack: str) -> frozenset[int]:
     return frozenset(int(row[1]) for row in rows if len(row) == 3 and row[0] == pack and row[1].isdigit())
 
 
+def aborted_packs(folder: Path) -> frozenset[str]:
+    """Packs of the folder of which a record must not come back: file names."""
+    try:
+        text = (folder / "aborted").read_text()
+    except FileNotFoundError:
+        return frozenset()
+    rows = (line.split() for line in text.splitlines())
+    return frozenset(row[0] for row in rows if len(row) == 3 and _PACK_NAME.fullmatch(row[0]))
+
+
 def read_cursor(folder: Path) -> dict[str, int]:
     """Pack name → offset up to which it is published. Nothing readable there is the same as nothing published."""
     try:

@@ -1,24 +1,11 @@
 """What a publisher needs of the journal that it follows, be it a directory or a bucket."""
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 from .batch import Committed, CommittedMail
+from .inheritance import Inheritance
 from .port import JournalWriter
-
-if TYPE_CHECKING:
-    from .recovery import Inheritance
-
-
-class InheritedFolder(Protocol):
-    """A dead writer's, held by us."""
-
-    @property
-    def name(self) -> str:
-        """As BodyRef.pack begins."""
-
-    def release(self) -> None:
-        """All of it is published, or we end."""
 
 
 class Progress(Protocol):
@@ -51,7 +38,7 @@ class Followed(Protocol):
     def listen(self, listener: Callable[[Committed], None]) -> None:
         """Hears of every durable batch, on the loop."""
 
-    def inherit(self) -> "list[Inheritance]":
+    def inherit(self) -> list[Inheritance]:
         """Take over what dead incarnations of the same service left. Blocks."""
 
     def read_slice(self, pack: str, start: int, end: int) -> tuple[list[CommittedMail], int]:

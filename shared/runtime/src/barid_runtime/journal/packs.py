@@ -17,10 +17,11 @@ from .cursor import Cursors
 from .device import Device, refusal
 from .events import read_slice
 from .folder import WriterFolder, clear_spool
+from .inheritance import Inheritance
 from .lane import Lane
 from .pack import PACK_SIZE, WRITE_AHEAD
 from .port import JournalFailed
-from .recovery import Inheritance, inherit
+from .recovery import inherit
 from .spool import SpoolFile, make_object
 
 ROTATE_AFTER = 15 * 60.0

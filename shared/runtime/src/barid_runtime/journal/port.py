@@ -3,6 +3,7 @@
 JournalError              the root
 ├── JournalFull           no space: 452, and the next try may work; nothing was kept
 ├── JournalFailed         the write or its sync failed: 451; the record is in the abort list, it will not come back
+├── BodyUnavailable       the store of bodies does not answer now; the body may well be there
 ├── BodyMissing           no such pack or record
 └── BodyCorrupt           checksums do not match: this body is lost, its neighbours are not
 """
@@ -33,6 +34,10 @@ class JournalFull(JournalError):
 
 class JournalFailed(JournalError):
     """The write could not be made durable."""
+
+
+class BodyUnavailable(JournalError):
+    """It can't be read now; try again later."""
 
 
 class BodyMissing(JournalError):
@@ -77,7 +82,7 @@ class JournalWriter(Protocol):
 
 
 class BodyReader(Protocol):
-    """Reads verify checksums. Raise BodyMissing, BodyCorrupt."""
+    """Reads verify checksums. Raise BodyMissing, BodyCorrupt, BodyUnavailable."""
 
     async def read(self, ref: BodyRef) -> bytes:
         """The whole body. For bodies that may be large, stream."""

@@ -22,10 +22,10 @@ from . import record
 from .backlog import MEMORY, Backlog, Batch
 from .batch import Committed
 from .events import payloads
-from .followed import Followed, InheritedFolder
+from .followed import Followed
+from .inheritance import Inheritance, InheritedFolder, Unpublished
 from .pace import GATHER, Pace
 from .port import JournalError
-from .recovery import Inheritance, Unpublished
 from .telling import Telling
 
 RECOVER_EVERY = 60.0

@@ -12,33 +12,14 @@ Everything here blocks.
 """
 
 import os
-from dataclasses import dataclass, field
 from pathlib import Path
 
 from . import record, scan
 from .device import Device
 from .folder import WriterFolder, aborted_of, add_aborted, clear_spool, packs_of, read_cursor, writer_folders
-from .followed import InheritedFolder
+from .inheritance import Inheritance, Unpublished
 from .pack import write_footer
 from .port import BodyMissing
-
-
-@dataclass(slots=True)
-class Unpublished:
-    """Bytes of a pack whose records may not have been published."""
-
-    pack: str
-    start: int
-    end: int
-
-
-@dataclass(slots=True)
-class Inheritance:
-    """A dead writer's folder, held by us. notes: what was found wrong, for the log."""
-
-    folder: InheritedFolder
-    unpublished: list[Unpublished] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
 
 
 def inherit(root: Path, service: str, device: Device) -> list[Inheritance]:

@@ -99,6 +99,27 @@ class _Window:
         return -1
 
 
+class _Image:
+    """A whole pack in memory, seen in the same way."""
+
+    def __init__(self, data: bytes) -> None:
+        self._data = data
+        self.size = len(data)
+
+    def get(self, offset: int, size: int) -> bytes:
+        return self._data[offset : offset + size]
+
+    def find(self, needle: bytes, offset: int, end: int) -> int:
+        return self._data.find(needle, offset, end)
+
+
+def walk_data(data: bytes, start: int = 0, end: int | None = None) -> Iterator[Found | Damage]:
+    """As `walk`, over a whole pack in memory."""
+    trailer = decode_trailer(data[-TRAILER:], len(data)) if len(data) >= record.PACK_HEADER + TRAILER else None
+    limit = trailer.offset if trailer else len(data)
+    return _walk(_Image(data), max(start, record.PACK_HEADER), limit if end is None else min(end, limit))
+
+
 def walk(path: Path, start: int = 0, end: int | None = None) -> Iterator[Found | Damage]:
     """Records from `start` (a record's offset; 0 is the first) up to `end`, and what is damaged between them.
 
@@ -117,7 +138,7 @@ def walk(path: Path, start: int = 0, end: int | None = None) -> Iterator[Found |
         os.close(fd)
 
 
-def _walk(window: _Window, offset: int, limit: int) -> Iterator[Found | Damage]:
+def _walk(window: _Window | _Image, offset: int, limit: int) -> Iterator[Found | Damage]:
     salt = _salt(window)
     while offset < limit:
         found = _record_at(window, offset)
@@ -137,7 +158,7 @@ def _walk(window: _Window, offset: int, limit: int) -> Iterator[Found | Damage]:
         offset = found.end
 
 
-def _salt(window: _Window) -> bytes | None:
+def _salt(window: _Window | _Image) -> bytes | None:
     header = window.get(0, record.PACK_HEADER + record.FIXED)
     salt = record.decode_pack_header(header)
     if salt is None and header[record.PACK_HEADER :].startswith(record.RECORD_MARKER):
@@ -145,7 +166,7 @@ def _salt(window: _Window) -> bytes | None:
     return salt
 
 
-def _record_at(window: _Window, offset: int) -> Found | None:
+def _record_at(window: _Window | _Image, offset: int) -> Found | None:
     size = record.lead_size(window.get(offset, record.FIXED))
     if size is None:
         return None
@@ -155,7 +176,7 @@ def _record_at(window: _Window, offset: int) -> Found | None:
         return None
 
 
-def _resume(window: _Window, salt: bytes, offset: int, limit: int) -> Found | None:
+def _resume(window: _Window | _Image, salt: bytes, offset: int, limit: int) -> Found | None:
     needle = record.RECORD_MARKER + salt
     while (offset := window.find(needle, offset, limit)) >= 0:
         found = _record_at(window, offset)

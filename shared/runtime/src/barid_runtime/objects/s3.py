@@ -50,6 +50,10 @@ class Bucket:
             http_client=self._http,
         )
 
+    def make(self) -> None:
+        """The bucket itself, for who sets up a store: services don't. Raises ObjectError, also if it is there."""
+        self._ask(lambda: self._client.make_bucket(self._name))
+
     def put(self, key: str, data: bytes) -> None:
         size = len(data)
         self._ask(

@@ -1,0 +1,1 @@
+"""The journal in a bucket, with local copies of what is young."""
