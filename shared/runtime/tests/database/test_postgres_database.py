@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import socket
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
@@ -206,6 +207,31 @@ async def test_a_server_that_dies_comes_back_with_all_that_was_committed(
             await db.close()
             await server.stop()
         assert server.pid is None
+
+
+async def test_nobody_gets_the_port_while_the_server_is_down(
+    folder: "contextlib.AbstractContextManager[str]",
+) -> None:
+    with folder as place:
+        Path(place).chmod(0o711)
+        server = EmbeddedPostgres(Path(place))
+        await server.start()
+        try:
+            port = server.port
+            await server.kill()
+            with pytest.raises(OSError, match="in use"), socket.socket() as other:
+                other.bind(("127.0.0.1", port))
+            with pytest.raises(ConnectionRefusedError):
+                socket.create_connection(("127.0.0.1", port))
+            await server.start()
+            assert server.port == port
+            second = EmbeddedPostgres(Path(place) / "second", port)
+            with pytest.raises(DatabaseError, match=rf"can't listen on 127\.0\.0\.1:{port}: Address already in use"):
+                await second.start()
+        finally:
+            await server.stop()
+        with socket.socket() as other:
+            other.bind(("127.0.0.1", port))
 
 
 async def test_a_server_that_is_away_is_an_error_in_bounded_time(postgres_server: EmbeddedPostgres) -> None:

