@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from datetime import datetime
 from typing import Any
 
 import pytest
@@ -41,7 +42,7 @@ def in_order(steps: list[dict[str, Any]]) -> None:
         assert step["mail_id"] in begun, steps
         if len(begun) > 1 and step["mail_id"] != steps[0]["mail_id"]:
             assert step["mail_id"] in made, steps
-    times = [step["at"] for step in steps]
+    times = [datetime.fromisoformat(step["at"]) for step in steps]
     assert times == sorted(times)
 
 

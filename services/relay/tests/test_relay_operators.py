@@ -1,6 +1,7 @@
 """What operators and the reconciler ask of the relay, and tell it."""
 
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -94,6 +95,20 @@ async def test_the_trace_by_message_id(office: Office, start: Any) -> None:
         assert (await office.ask(RELAY_TRACE, TraceRequest(message_id="<other@y>"))).steps == []
         with pytest.raises(OperationFailed, match="invalid"):
             await office.ask(RELAY_TRACE, TraceRequest())
+
+
+async def test_the_trace_tells_what_still_waits(office: Office, start: Any) -> None:
+    async with Foreign(replies={"RCPT TO:<bob@far.test>": "450 later"}).open() as far:
+        await start(routes={"far.test": far.route})
+        mail_id = await office.mail("bob@far.test")
+        item = await office.deferred(mail_id)
+        *before, waiting = await office.steps(mail_id)
+        assert [step.what for step in before] == ["accepted", "attempt"]
+        assert (waiting.what, waiting.n, waiting.address) == ("waiting", 0, "bob@far.test")
+        due = datetime.fromtimestamp(item.due / 1000, UTC)
+        assert waiting.detail == f"deferred; next attempt at {due:%Y-%m-%d %H:%M:%S} UTC"
+        await office.act("hold")
+        assert await office.what(mail_id) == ["accepted", "attempt", "held"]
 
 
 async def test_the_trace_tells_who_made_whom(office: Office, start: Any) -> None:

@@ -265,7 +265,7 @@ async def test_text_that_the_database_can_not_hold(two: list[TableQueue]) -> Non
     said = Answer(Fate.DEFERRED, "4.0.0", "mx", reply="450 \0 later")
     assert len((await two[0].settle(parcel, results(parcel, said), 2, nobody_is_told)).results) == 1
     assert (await two[0].page(None, 10, "x\0.test", FAR)).items[0].last_error == "mx: 450  later"
-    assert await two[0].trace(None, "<\0x>") != []
+    assert await two[0].trace(None, "<\0x>", 0) != []
 
 
 async def test_rows_follow_the_settings_slice_by_slice(two: list[TableQueue], monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,9 +11,10 @@ class TraceRequest(Message):
 
 
 class TraceStep(Message):
-    """at: epoch ms. what: accepted, filed, redirected, discarded, held, bounced, relayed, captured, attempt, child.
-    n: the obligation. detail: for people. mail_id of a `child` is the child's. parent: of a `child` the mail that made
-    it, and of an `accepted` the mail that this one is a child of, where its teller knows it."""
+    """at: epoch ms. what: accepted, filed, redirected, discarded, held, bounced, relayed, captured, attempt, child,
+    waiting. n: the obligation. detail: for people. mail_id of a `child` is the child's. parent: of a `child` the mail
+    that made it, and of an `accepted` the mail that this one is a child of, where its teller knows it. `waiting` is a
+    state, not an event: what is still owed to whom, and what it waits for; its `at` is when that was told."""
 
     at: int
     mail_id: str

@@ -26,8 +26,9 @@ PROBE_TIMEOUT = 1.0
 
 class Step(BaseModel):
     """n: the obligation (one recipient of the mail). what: accepted, filed, redirected, discarded, held, bounced,
-    relayed, captured, attempt, child. mail_id of a `child` is the child's, whose own steps follow, and parent the mail
-    that made it; an `accepted` names its parent, too, if it is a child itself."""
+    relayed, captured, attempt, child, waiting (still owed, and what it waits for: a state, as of now). mail_id of a
+    `child` is the child's, whose own steps follow, and parent the mail that made it; an `accepted` names its parent,
+    too, if it is a child itself."""
 
     at: datetime
     mail_id: str
@@ -94,7 +95,10 @@ def routes(desk: Desk) -> APIRouter:
         if not steps:
             raise Refusal(
                 "not-found",
-                "no such mail has come in, or it is not yet settled; ids are kept for the time that packs are",
+                "no such mail has come in, or it has been forgotten; by its Message-ID a mail on its way is found among"
+                " the latest only, by our id always"
+                if mail_id is None
+                else "no such mail has come in, or it has been forgotten",
             )
         seen = {step.mail_id for step in steps if step.what != "child"}
         waiting = [child for child in children(steps) if child not in seen]

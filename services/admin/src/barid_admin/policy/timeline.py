@@ -12,7 +12,7 @@ from barid_contracts.trace import TraceStep
 CHILDREN_MOST = 50
 """Children followed: a mail to a large list has more, and nobody reads them in one go."""
 
-_ORDER = {"accepted": 0, "attempt": 1, "child": 3}
+_ORDER = {"accepted": 0, "attempt": 1, "child": 3, "waiting": 4}
 """Steps of one mail and one millisecond, as they must have happened; an outcome is 2."""
 
 

@@ -6,10 +6,11 @@ from pathlib import Path
 
 from barid_contracts.mail import Accepted
 from barid_runtime.clock import Clock
-from barid_runtime.journal import lifecycle, scan
+from barid_runtime.journal import lifecycle, lookup, scan
 from barid_runtime.journal.lifecycle import PackInfo
 from barid_runtime.journal.port import BodyMissing
 
+from ..policy.timeline import time_of
 from ..policy.times import time_prefix
 from ..ports.packs import PackEntry, PackState
 
@@ -55,6 +56,12 @@ class LocalPacks:
                 return None
 
         return await asyncio.to_thread(read)
+
+    async def find(self, mail_id: str) -> Accepted | None:
+        return await asyncio.to_thread(lookup.find, self._root, mail_id, time_of(mail_id) / 1000)
+
+    async def find_called(self, message_id: str, most: int) -> list[Accepted]:
+        return await asyncio.to_thread(lookup.find_called, self._root, message_id, most)
 
     async def named(self, before: float) -> set[str]:
         end = time_prefix(int(before * 1000))

@@ -56,7 +56,7 @@ class Mailstore:
             MailboxHandlers(store, teller),
             MessageHandlers(store, teller, clock),
             ScriptHandlers(store, teller),
-            TraceHandlers(store, clock),
+            TraceHandlers(store, doors.packs, bus, clock),
             limits,
         ):
             await handlers.serve(serving)

@@ -51,6 +51,12 @@ class Packs(Protocol):
     async def load_again(self, pack: str, offset: int) -> Accepted | None:
         """The mail whose record stands there, of any pack; None if it still can't be read."""
 
+    async def find(self, mail_id: str) -> Accepted | None:
+        """The mail, with its reference, if it stands in a pack that isn't closed. Bounded work."""
+
+    async def find_called(self, message_id: str, most: int) -> list[Accepted]:
+        """Those with this Message-ID in packs that aren't closed: the latest, as far as bounded work goes."""
+
     async def named(self, before: float) -> set[str]:
         """Mails accepted before a time (epoch seconds) that a pack names which isn't closed: ids."""
 

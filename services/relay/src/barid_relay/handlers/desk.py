@@ -117,4 +117,4 @@ class Desk:
     async def _trace(self, request: TraceRequest) -> TraceReply:
         if not request.mail_id and not request.message_id:
             raise ValueError("Name a mail by its id or its Message-ID")
-        return TraceReply(steps=await self._queue.trace(request.mail_id, request.message_id))
+        return TraceReply(steps=await self._queue.trace(request.mail_id, request.message_id, self._now()))

@@ -1,6 +1,7 @@
 """The trace of a mail's remote obligations, in words, from what the ledger and the queue hold."""
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from barid_contracts.trace import TraceStep
 
@@ -44,8 +45,31 @@ class HeldRow:
     detail: str
 
 
+@dataclass(frozen=True, slots=True)
+class QueuedRow:
+    """due: epoch ms of the next attempt. leased: somebody has it in hand."""
+
+    n: int
+    due: int
+    address: str
+    leased: bool
+
+
+def _when(row: QueuedRow, now: int) -> str:
+    if row.leased:
+        return "being tried"
+    if row.due <= now:
+        return "for its turn"
+    return f"deferred; next attempt at {datetime.fromtimestamp(row.due / 1000, UTC):%Y-%m-%d %H:%M:%S} UTC"
+
+
 def timeline(
-    mail: MailRow, outcomes: list[OutcomeRow], attempts: list[AttemptRow], held: list[HeldRow]
+    mail: MailRow,
+    outcomes: list[OutcomeRow],
+    attempts: list[AttemptRow],
+    held: list[HeldRow],
+    queued: list[QueuedRow],
+    now: int,
 ) -> list[TraceStep]:
     """Ordered by time. Beside it the mailstore tells of the mail's local obligations, and of its acceptance too."""
     detail = f"from <{mail.reverse_path}>" + (f", subject {mail.subject!r}" if mail.subject else "")
@@ -60,6 +84,17 @@ def timeline(
                 n=attempt.n,
                 address=attempt.address,
                 detail=f"{attempt.number}{where}: {attempt.detail}",
+            )
+        )
+    for waiting in queued:
+        steps.append(
+            TraceStep(
+                at=max(now, mail.at),
+                mail_id=mail.mail_id,
+                what="waiting",
+                n=waiting.n,
+                address=waiting.address,
+                detail=_when(waiting, now),
             )
         )
     for row in held:

@@ -158,4 +158,5 @@ class Queue(Protocol):
 
     async def clear_captured(self) -> int: ...
 
-    async def trace(self, mail_id: str | None, message_id: str | None) -> list[TraceStep]: ...
+    async def trace(self, mail_id: str | None, message_id: str | None, now: int) -> list[TraceStep]:
+        """now: epoch ms."""

@@ -8,7 +8,7 @@ from barid_contracts.queue import CapturedItem, CapturedPage, QueueItem, QueuePa
 from barid_contracts.trace import TraceStep
 from barid_runtime.database.port import Cursor, Value
 
-from ...policy.timeline import AttemptRow, HeldRow, MailRow, OutcomeRow, timeline
+from ...policy.timeline import AttemptRow, HeldRow, MailRow, OutcomeRow, QueuedRow, timeline
 from .dialects import in_dialects, lock_captures, storable
 from .rows import lock_mails, put_to_sleep, rows_of
 
@@ -147,7 +147,12 @@ def depth(cursor: Cursor, now: int) -> dict[str, int]:
     return states | {str(state): int(count) for state, count in cursor.all(_DEPTH[cursor.dialect], (now,))}
 
 
-def trace(cursor: Cursor, mail_id: str | None, message_id: str | None) -> list[TraceStep]:
+_QUEUED = in_dialects(
+    "SELECT n, due, address, lease_until > {now} FROM recipient WHERE mail = ? AND state = 'queued' ORDER BY n"
+)
+
+
+def trace(cursor: Cursor, mail_id: str | None, message_id: str | None, now: int) -> list[TraceStep]:
     column, value = ("mail_id", mail_id) if mail_id else ("message_id", message_id)
     mails = cursor.all(
         f"SELECT id, mail_id, at, reverse_path, subject, parent FROM mail WHERE {column} = ? ORDER BY id DESC LIMIT ?",  # noqa: S608 - one of two constants
@@ -164,11 +169,14 @@ def trace(cursor: Cursor, mail_id: str | None, message_id: str | None) -> list[T
         held = cursor.all(
             "SELECT n, held_at, address, last_error FROM recipient WHERE mail = ? AND state = 'held' ORDER BY n", (row,)
         )
+        queued = cursor.all(_QUEUED[cursor.dialect], (row,))
         steps += timeline(
             MailRow(*about),
             [OutcomeRow(*each) for each in outcomes],
             [AttemptRow(*each) for each in attempts],
             [HeldRow(*each) for each in held],
+            [QueuedRow(n, due, address, bool(leased)) for n, due, address, leased in queued],
+            now,
         )
     return steps
 

@@ -81,5 +81,5 @@ class TableQueue:
     async def clear_captured(self) -> int:
         return await self._database.write(desk.clear_captured)
 
-    async def trace(self, mail_id: str | None, message_id: str | None) -> list[TraceStep]:
-        return await self._database.read(lambda cursor: desk.trace(cursor, mail_id, message_id))
+    async def trace(self, mail_id: str | None, message_id: str | None, now: int) -> list[TraceStep]:
+        return await self._database.read(lambda cursor: desk.trace(cursor, mail_id, message_id, now))
