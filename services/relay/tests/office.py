@@ -150,6 +150,17 @@ class Office:
         assert mail.ref is not None
         return mail, message_from_bytes(await self.bodies.read(mail.ref))
 
+    async def notices(self, count: int, seconds: float = 5.0) -> list[Accepted]:
+        """So many at least, as batches bring them."""
+        consumer = await self.bus.consumer(ACCEPTED_STREAM, durable="mda", subject=ACCEPTED_LOCAL.subject)
+        found: list[Accepted] = []
+        while len(found) < count:
+            fetched = await consumer.fetch(1, seconds)
+            assert fetched, f"{len(found)} notices"
+            await fetched[0].ack()
+            found += AcceptedBatch.model_validate_json(fetched[0].payload).mails
+        return found
+
     async def silence(self, seconds: float = 0.3) -> None:
         """Nobody here gets a notice."""
         consumer = await self.bus.consumer(ACCEPTED_STREAM, durable="mda", subject=ACCEPTED_LOCAL.subject)
