@@ -5,13 +5,13 @@ from typing import Annotated, ClassVar
 
 from pydantic import Field, SecretStr, StringConstraints, model_validator
 
-from barid_runtime.settings import ServiceSettings
+from barid_runtime.journal.settings import JournalSettings
 
 KeyHash = Annotated[str, StringConstraints(pattern=r"^[0-9a-fA-F]{64}$")]
 """Hex SHA-256 of an API key: `printf %s KEY | sha256sum`."""
 
 
-class Settings(ServiceSettings):
+class Settings(JournalSettings):
     """Keys: one in clear from a secret (`admin_api_key`), or any number by their SHA-256, so that the settings hold
     nothing that opens a door. A reader's key may only look."""
 

@@ -5,11 +5,11 @@ from typing import ClassVar
 
 from pydantic import Field
 
+from barid_runtime.journal.settings import JournalSettings
 from barid_runtime.networks import LOOPBACK, Network
-from barid_runtime.settings import ServiceSettings
 
 
-class Settings(ServiceSettings):
+class Settings(JournalSettings):
     """Ports: None closes a door, 0 takes any port."""
 
     section: ClassVar[str] = "mss"

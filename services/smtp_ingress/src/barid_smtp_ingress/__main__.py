@@ -3,7 +3,7 @@
 from barid_runtime.bus.nats import connect
 from barid_runtime.bus.port import Bus
 from barid_runtime.clock import SystemClock
-from barid_runtime.journal.packs import PackJournal
+from barid_runtime.journal.door import open_journal
 from barid_runtime.journal.publisher import Publisher
 from barid_runtime.run import serve
 from barid_runtime.service import Service
@@ -22,7 +22,7 @@ def build(settings: Settings) -> Service:
 
     clock = SystemClock()
     bus = PatientBus(open_bus)
-    journal = PackJournal(settings.journal, "smtp_ingress", clock)
+    journal = open_journal(settings.journal_place, "smtp_ingress", clock)
     names = (settings.hostname, "localhost", "127.0.0.1")
     return IngressService(
         settings,

@@ -105,7 +105,8 @@ OpenListener = Callable[[Door, Conversations], Awaitable[Listener]]
 class Journal(JournalWriter, Protocol):
     """problem: the last thing that went wrong and was not answered by a later success; readiness shows it."""
 
-    problem: str
+    @property
+    def problem(self) -> str: ...
 
 
 class Publishing(Protocol):

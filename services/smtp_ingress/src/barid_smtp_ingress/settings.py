@@ -5,15 +5,15 @@ from typing import ClassVar
 
 from pydantic import Field
 
+from barid_runtime.journal.settings import JournalSettings
 from barid_runtime.networks import LOOPBACK, Network
-from barid_runtime.settings import ServiceSettings
 
 MOST_HOPS = 100
 """Delivery runs no script for what has more Received fields, so a door that took more would only hide a loop. RFC 5321
 §6.3 asks for 100 at least."""
 
 
-class Settings(ServiceSettings):
+class Settings(JournalSettings):
     """Ports: None closes a door, 0 takes any port."""
 
     section: ClassVar[str] = "smtp_ingress"

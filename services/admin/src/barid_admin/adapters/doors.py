@@ -1,7 +1,7 @@
-"""Opens the doors of the embedded size: bus, and the journal on a local directory."""
+"""Opens the doors: bus, and the journal's bodies."""
 
 from barid_runtime.bus.nats import connect
-from barid_runtime.journal.bodies import LocalBodies
+from barid_runtime.journal.door import open_bodies
 
 from ..ports import Doors, OpenDoors
 from ..settings import Settings
@@ -10,7 +10,7 @@ from ..settings import Settings
 def embedded(settings: Settings) -> OpenDoors:
     async def open_doors() -> Doors:
         bus = await connect(settings.bus, name="admin")
-        bodies = LocalBodies(settings.journal)
+        bodies = open_bodies(settings.journal_place)
 
         async def close() -> None:
             bodies.close()

@@ -1,11 +1,10 @@
-"""Opens all doors of the embedded size: bus, journal and bodies on a local directory, sockets."""
+"""Opens all doors: bus, journal and bodies, sockets."""
 
 from contextlib import AsyncExitStack
 
 from barid_runtime.bus.nats import connect
 from barid_runtime.clock import SystemClock
-from barid_runtime.journal.bodies import LocalBodies
-from barid_runtime.journal.packs import PackJournal
+from barid_runtime.journal.door import open_bodies, open_journal
 from barid_runtime.journal.publisher import Publisher
 from barid_runtime.tls import listeners_context
 
@@ -22,9 +21,9 @@ def embedded(settings: Settings) -> OpenDoors:
         async with AsyncExitStack() as stack:
             bus = await connect(settings.bus, name="mss")
             stack.push_async_callback(bus.close)
-            bodies = LocalBodies(settings.journal)
+            bodies = open_bodies(settings.journal_place)
             stack.callback(bodies.close)
-            journal = PackJournal(settings.journal, "mss", clock)
+            journal = open_journal(settings.journal_place, "mss", clock)
             publisher = Publisher(journal, bus, clock, owes=False)
             await publisher.start()
             stack.push_async_callback(publisher.close)

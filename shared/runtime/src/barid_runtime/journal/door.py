@@ -10,6 +10,7 @@ from typing import Protocol
 from ..clock import Clock
 from ..objects.place import S3Place
 from .followed import Journal
+from .keeper import LocalKeeper, PackKeeper
 from .port import BodyReader
 
 
@@ -50,3 +51,13 @@ def open_bodies(place: JournalPlace) -> Bodies:
 
     bucket = Bucket(place.s3, connections=READERS)
     return BucketBodies(bucket, place.s3.cache, close=bucket.close)
+
+
+def open_keeper(place: JournalPlace, clock: Clock) -> PackKeeper:
+    """What looks after packs that are written."""
+    if place.s3 is None:
+        return LocalKeeper(place.root, clock)
+    from ..objects.s3 import Bucket
+    from .s3.keeper import AT_ONCE, BucketKeeper
+
+    return BucketKeeper(Bucket(place.s3, connections=AT_ONCE), clock, place.s3.put_seconds)

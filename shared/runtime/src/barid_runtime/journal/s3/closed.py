@@ -25,3 +25,14 @@ def write_closed(store: ObjectStore, folder: str, packs: Iterable[str], *, all_o
     store.put(f"{prefix}{keys.ALL if all_of_them else keys.SOME}", text.encode())
     if all_of_them:
         store.delete([f"{prefix}{keys.SOME}"])
+
+
+def reopen(store: ObjectStore, folder: str) -> None:
+    """The writer has another pack after all. Raises ObjectError."""
+    prefix = keys.closed_prefix(folder)
+    try:
+        text = store.get(f"{prefix}{keys.ALL}")
+    except ObjectMissing:
+        return
+    store.put(f"{prefix}{keys.SOME}", text)
+    store.delete([f"{prefix}{keys.ALL}"])

@@ -14,6 +14,7 @@ from ..footer import TRAILER, decode_trailer
 from ..inheritance import Inheritance, Unpublished
 from . import keys
 from .aborts import mark
+from .closed import reopen
 from .copies import KEPT, Copies, kept_of
 from .image import is_whole
 
@@ -78,6 +79,7 @@ def _take_stock(folder: WriterFolder, store: ObjectStore, found: Inheritance) ->
         if store.size(key) is None:
             found.notes.append(f"{name} was not in the bucket; it is sent again")
             store.put(key, data)
+            reopen(store, folder.name)
         trailer = decode_trailer(data[-TRAILER:], len(data))
         assert trailer is not None
         found.unpublished.append(Unpublished(name, record.PACK_HEADER, trailer.offset))

@@ -10,6 +10,7 @@ The hour is that of the incarnation, which is part of its name: so a reference l
 writer begins a new incarnation every hour, so that the hours that are done with need never be listed again.
 """
 
+import calendar
 import re
 import time
 
@@ -39,6 +40,14 @@ def hour_of(folder: str) -> str:
 
 def hour_name(now: float) -> str:
     return time.strftime("%Y%m%d%H", time.gmtime(now))
+
+
+def beginning(hour: str) -> float:
+    """Epoch seconds; 0 for what is no hour of ours."""
+    try:
+        return float(calendar.timegm(time.strptime(hour, "%Y%m%d%H")))
+    except ValueError:
+        return 0.0
 
 
 def pack_key(name: str) -> str | None:
