@@ -19,6 +19,7 @@ import uvloop
 from . import logging
 from .bus.port import BusError
 from .health import HealthServer
+from .liveness import answer_status
 from .logging import get_logger
 from .metrics import Metrics
 from .service import Service
@@ -55,6 +56,7 @@ class Runner:
         self._drain_seconds = drain_seconds
         self._started: set[str] = set()
         self._stop = asyncio.Event()
+        self._answering: set[asyncio.Task[None]] = set()
         self.exit_code = 0
 
     def started(self, service: Service) -> bool:
@@ -87,6 +89,9 @@ class Runner:
                 pause = min(pause * 2, RETRY_MOST)
             else:
                 self._started.add(service.name)
+                answering = asyncio.get_running_loop().create_task(answer_status(service))
+                self._answering.add(answering)
+                answering.add_done_callback(self._answering.discard)
                 log.info("started", service=service.name, ports=service.ports())
                 return
 
@@ -96,6 +101,8 @@ class Runner:
 
     async def drain(self) -> None:
         """All at once, within the limit. Raises nothing."""
+        for answering in self._answering:
+            answering.cancel()
         tasks = {asyncio.ensure_future(service.drain()): service.name for service in self.services}
         if not tasks:
             return

@@ -15,6 +15,7 @@ from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
+from barid_runtime.bus.port import Bus
 from barid_runtime.logging import get_logger
 
 from ..ports import Doors, OpenDoors
@@ -123,6 +124,10 @@ class AdminService:
         if self._doors is not None:
             await self._doors.close()
             self._doors = None
+
+    @property
+    def bus(self) -> Bus | None:
+        return None if self._doors is None else self._doors.bus
 
     def checks(self) -> dict[str, str]:
         if self._doors is None:

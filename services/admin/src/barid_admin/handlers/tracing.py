@@ -8,10 +8,13 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Query
 from pydantic import BaseModel
 
+from barid_contracts.base import Empty
 from barid_contracts.directory import RESOLVE, ResolveRequest
 from barid_contracts.settle import MAILSTORE_MISSING, RELAY_MISSING, MissingRequest
+from barid_contracts.status import ServiceStatus as ServiceAnswer
+from barid_contracts.status import status_of
 from barid_contracts.trace import MAILSTORE_TRACE, RELAY_TRACE, TraceRequest, TraceStep
-from barid_runtime.bus.port import BusError, BusUnavailable
+from barid_runtime.bus.port import BusError, BusUnavailable, NoResponders, OperationFailed
 
 from ..policy.timeline import CHILDREN_MOST, bracketed, children, merge
 from .desk import Desk
@@ -19,6 +22,9 @@ from .problems import Refusal
 from .shapes import MailId, moment, says_no
 
 OWNERS = {"mailstore": MAILSTORE_TRACE, "relay": RELAY_TRACE}
+
+ASKED = ("directory", "mailstore", "mda", "relay", "smtp_ingress", "mss", "admin")
+"""For their status, in this order."""
 
 PROBE_TIMEOUT = 1.0
 """Seconds: who takes longer is not well."""
@@ -51,16 +57,19 @@ class Timeline(BaseModel):
 
 
 class ServiceStatus(BaseModel):
-    """milliseconds: of its answer."""
+    """state: `up` (it answers, and all its checks say `ok`), `degraded` (it answers, and something is wrong), `down`
+    (it is silent). milliseconds: of its answer. checks: what it says of itself, name → `ok` or what is wrong."""
 
     name: str
-    state: Literal["up", "down"]
+    state: Literal["up", "degraded", "down"]
     detail: str = ""
     milliseconds: float | None = None
+    checks: dict[str, str] = {}
 
 
 class Status(BaseModel):
-    """state: `up` when all answer. services: those that answer questions; the others are seen by their health ports."""
+    """state: `up` when all are. services: the bus, then each service, by one of its processes; each single process is
+    seen by its health port."""
 
     state: Literal["up", "degraded"]
     services: list[ServiceStatus]
@@ -119,22 +128,37 @@ def routes(desk: Desk) -> APIRouter:
         )
 
     async def probe(name: str) -> ServiceStatus:
+        """What it says of itself; who keeps something is also made to look into it."""
         began = time.perf_counter()
+        said = ServiceAnswer(checks={})
         try:
+            said = await desk.ask(status_of(name), Empty(), timeout=PROBE_TIMEOUT)
             if name == "directory":
                 await desk.ask(RESOLVE, ResolveRequest(addresses=[]), timeout=PROBE_TIMEOUT)
-            else:
+            elif name in ("mailstore", "relay"):
                 missing = MAILSTORE_MISSING if name == "mailstore" else RELAY_MISSING
                 await desk.ask(missing, MissingRequest(keys=[]), timeout=PROBE_TIMEOUT)
-        except BusError as error:
-            detail = "the bus is away" if isinstance(error, BusUnavailable) else str(error)
-            return ServiceStatus(name=name, state="down", detail=detail)
-        return ServiceStatus(name=name, state="up", milliseconds=round((time.perf_counter() - began) * 1000, 2))
+        except OperationFailed as error:
+            return ServiceStatus(name=name, state="degraded", detail=str(error), checks=said.checks)
+        except BusUnavailable:
+            return ServiceStatus(name=name, state="down", detail="the bus is away")
+        except NoResponders:
+            return ServiceStatus(name=name, state="down", detail="silent: nobody is there")
+        except BusError:
+            return ServiceStatus(name=name, state="down", detail=f"silent: no answer within {PROBE_TIMEOUT:g} s")
+        wrong = "; ".join(f"{check}: {word}" for check, word in said.checks.items() if word != "ok")
+        return ServiceStatus(
+            name=name,
+            state="degraded" if wrong else "up",
+            detail=wrong,
+            milliseconds=round((time.perf_counter() - began) * 1000, 2),
+            checks=said.checks,
+        )
 
     @router.get("/status", tags=["status"], responses=says_no())
     async def status() -> Status:
-        """Who answers"""
-        services = await asyncio.gather(*map(probe, ("directory", "mailstore", "relay")))
+        """Who answers, and what each says of itself"""
+        services = await asyncio.gather(*map(probe, ASKED))
         bus = ServiceStatus(name="bus", state="up" if desk.bus.connected else "down")
         everybody = [bus, *services]
         return Status(

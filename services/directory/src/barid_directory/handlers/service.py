@@ -89,6 +89,10 @@ class DirectoryService:
         if store is not None:
             await store.close()
 
+    @property
+    def bus(self) -> Bus | None:
+        return self._bus
+
     def checks(self) -> dict[str, str]:
         return {
             "bus": "ok" if self._bus is not None and self._bus.connected else "not connected",

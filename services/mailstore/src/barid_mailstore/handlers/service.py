@@ -1,5 +1,6 @@
 """The mailstore: opens its doors, answers, reconciles, drains."""
 
+from barid_runtime.bus.port import Bus
 from barid_runtime.logging import get_logger
 from barid_runtime.metrics import Metrics
 
@@ -78,6 +79,10 @@ class Mailstore:
         doors, self.doors = self.doors, None
         if doors is not None:
             await doors.close()
+
+    @property
+    def bus(self) -> Bus | None:
+        return None if self.doors is None else self.doors.bus
 
     def checks(self) -> dict[str, str]:
         if self.doors is None:

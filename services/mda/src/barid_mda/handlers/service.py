@@ -68,6 +68,10 @@ class MdaService:
         if bus is not None:
             await bus.close()
 
+    @property
+    def bus(self) -> Bus | None:
+        return self._bus
+
     def checks(self) -> dict[str, str]:
         faults = self._patience.faults
         return {

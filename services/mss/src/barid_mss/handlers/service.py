@@ -4,6 +4,7 @@ import asyncio
 
 from barid_contracts.directory import DIRECTORY_CHANGED
 from barid_contracts.store import ACCOUNT_CHANGED, EVERY_ACCOUNT
+from barid_runtime.bus.port import Bus
 from barid_runtime.bus.typed import listen
 from barid_runtime.logging import get_logger
 from barid_runtime.metrics import Metrics
@@ -187,6 +188,10 @@ class MailStorageServer:
         loop = asyncio.get_running_loop()
         while self._open() and loop.time() < deadline:  # noqa: ASYNC110 - once in a life, and simpler than news of each
             await asyncio.sleep(POLL)
+
+    @property
+    def bus(self) -> Bus | None:
+        return None if self._doors is None else self._doors.bus
 
     def checks(self) -> dict[str, str]:
         doors = self._doors

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from barid_contracts.mail import ACCEPTED_REMOTE, ACCEPTED_STREAM
-from barid_runtime.bus.port import Stream
+from barid_runtime.bus.port import Bus, Stream
 from barid_runtime.logging import get_logger
 from barid_runtime.metrics import Metrics
 
@@ -162,6 +162,10 @@ class Relay:
         doors, self.doors = self.doors, None
         if doors is not None:
             await doors.close()
+
+    @property
+    def bus(self) -> Bus | None:
+        return None if self.doors is None else self.doors.bus
 
     def checks(self) -> dict[str, str]:
         if self.doors is None:

@@ -199,6 +199,10 @@ class IngressService:
         while self._open() and loop.time() < deadline:  # noqa: ASYNC110 - once in a life, and simpler than news of each
             await asyncio.sleep(POLL)
 
+    @property
+    def bus(self) -> Bus | None:
+        return self._bus
+
     def checks(self) -> dict[str, str]:
         """Readiness is the journal's: mail is accepted while the bus and all behind it are away."""
         return {

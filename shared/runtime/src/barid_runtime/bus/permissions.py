@@ -24,6 +24,11 @@ def _consume(durable: str) -> tuple[str, ...]:
     )
 
 
+def _status(service: str) -> str:
+    """Where a service is asked how it is. Those that serve all below their name have it by that."""
+    return f"mail.v1.{service}.status"
+
+
 OPERATOR = "barid"
 """The user that may do everything."""
 
@@ -44,7 +49,7 @@ PERMISSIONS: dict[str, Permissions] = {
     ),
     "smtp_ingress": Permissions(
         publish=(*_ASK_DIRECTORY, "mail.v1.mailstore.over_quota", _PRODUCE, *_MAKE_STREAM),
-        subscribe=("mail.v1.directory.changed", "mail.v1.quota"),
+        subscribe=(_status("smtp_ingress"), "mail.v1.directory.changed", "mail.v1.quota"),
     ),
     "mda": Permissions(
         publish=(
@@ -57,7 +62,7 @@ PERMISSIONS: dict[str, Permissions] = {
             *_MAKE_STREAM,
             *_consume("mda"),
         ),
-        subscribe=("mail.v1.directory.changed",),
+        subscribe=(_status("mda"), "mail.v1.directory.changed"),
     ),
     "mailstore": Permissions(
         publish=(
@@ -76,12 +81,23 @@ PERMISSIONS: dict[str, Permissions] = {
         subscribe=("mail.v1.relay.>", "mail.v1.directory.changed"),
     ),
     "mss": Permissions(
-        publish=(*_ASK_DIRECTORY, "mail.v1.directory.password", "mail.v1.mailstore.>"),
-        subscribe=("mail.v1.changed.*", "mail.v1.directory.changed", "mail.v1.quota"),
+        publish=(*_ASK_DIRECTORY, "mail.v1.mailstore.>"),
+        subscribe=(_status("mss"), "mail.v1.changed.*", "mail.v1.directory.changed", "mail.v1.quota"),
     ),
     "admin": Permissions(
-        publish=("mail.v1.directory.>", "mail.v1.mailstore.>", "mail.v1.relay.>"),
-        subscribe=("mail.v1.changed.*", "mail.v1.captured", "mail.v1.directory.changed", "mail.v1.quota"),
+        publish=(
+            "mail.v1.directory.>",
+            "mail.v1.mailstore.>",
+            "mail.v1.relay.>",
+            *map(_status, ("mda", "smtp_ingress", "mss", "admin")),
+        ),
+        subscribe=(
+            _status("admin"),
+            "mail.v1.changed.*",
+            "mail.v1.captured",
+            "mail.v1.directory.changed",
+            "mail.v1.quota",
+        ),
     ),
     # One connection for a process that holds many services; also for people with a NATS client at hand.
     OPERATOR: Permissions(publish=(">",), subscribe=(">",)),
