@@ -14,9 +14,8 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from barid_contracts.mail import AcceptedBatch
 from barid_contracts.settle import Filing, SettleRequest
 from barid_contracts.store import SummariesReply, ViewRequest
-from barid_mailstore.adapters.doors import MIGRATIONS
 from barid_mailstore.adapters.tables.index import Index
-from barid_mailstore.adapters.tables.store import table_store
+from barid_mailstore.adapters.tables.store import MIGRATIONS, table_store
 from barid_mailstore.adapters.tables.unit import Unit
 from barid_mailstore.ports.commits import Commit
 from barid_mailstore.ports.errors import Invalid

@@ -1,46 +1,21 @@
 """A mailstore that is killed in the middle of settling, again and again: what was settled is settled exactly once."""
 
 import asyncio
-import os
 import signal
-import sys
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 
 import pytest
 
 from barid_contracts import settle
 from barid_contracts.mail import Accepted, AcceptedBatch
 from barid_mailstore.settings import Settings
-from barid_runtime.bus.port import Bus, BusError, NoResponders
+from barid_runtime.bus.port import Bus, BusError
 from barid_runtime.bus.typed import call
 
 from .desk import Desk, filed, make_mail
+from .processes import process, ready
 
 ROUNDS = 3
 ACCOUNTS = ("bob", "carl", "dora")
-
-
-@asynccontextmanager
-async def process(settings: Settings) -> AsyncIterator[asyncio.subprocess.Process]:
-    environment = {**os.environ, "BARID_DATA": str(settings.data), "BARID_BUS_URL": settings.bus_url}
-    child = await asyncio.create_subprocess_exec(sys.executable, "-m", "barid_mailstore", env=environment)
-    try:
-        yield child
-    finally:
-        if child.returncode is None:
-            child.send_signal(signal.SIGKILL)
-        await child.wait()
-
-
-async def ready(desk: Desk) -> None:
-    async with asyncio.timeout(20):
-        while True:
-            try:
-                await desk.box("bob")
-                return
-            except NoResponders:
-                await asyncio.sleep(0.02)
 
 
 def request(mails: list[Accepted]) -> settle.SettleRequest:

@@ -1,6 +1,6 @@
 """The schema: its migrations are in order, and the snapshot is what they lead to."""
 
-from barid_mailstore.adapters.doors import MIGRATIONS
+from barid_mailstore.adapters.tables.store import MIGRATIONS
 from barid_runtime.database.migrations import check
 
 

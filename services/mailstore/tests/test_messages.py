@@ -183,8 +183,9 @@ async def test_summaries_stop_at_what_a_reply_holds(desk: Desk) -> None:
     assert replies == 3
 
 
-async def test_summaries_of_any_bytes(desk: Desk) -> None:
-    """Every byte comes back as the code point of its number; headers that were cut say so."""
+async def test_summaries_of_any_bytes(desk: Desk, settings: Settings) -> None:
+    """Every byte comes back as the code point of its number, but NUL, which PostgreSQL can't hold and no client can be
+    sent; headers that were cut say so."""
     octets = bytes(range(256)).decode("latin-1")
     mail = make_mail(
         "bob", headers=octets, envelope=octets, structure=octets, parts=octets, trace=octets, headers_cut=True
@@ -196,6 +197,8 @@ async def test_summaries_of_any_bytes(desk: Desk) -> None:
         store.SUMMARIES, store.SummariesRequest(account="bob", mailbox=box.id, uids=[1, 1, 7], fields=fields)
     )
     (row,) = reply.rows
+    if settings.place.url:
+        octets = octets.replace("\0", " ")
     assert row.prefix.endswith("\r\n" + octets)
     assert row.headers == row.prefix + octets
     assert row.headers_cut

@@ -4,10 +4,10 @@ from typing import ClassVar
 
 from pydantic import Field
 
-from barid_runtime.settings import ServiceSettings
+from barid_runtime.settings import DatabaseSettings
 
 
-class Settings(ServiceSettings):
+class Settings(DatabaseSettings):
     section: ClassVar[str] = "mailstore"
 
     reconcile_seconds: float = Field(default=30.0, gt=0, description="seconds between two looks at what is owed")

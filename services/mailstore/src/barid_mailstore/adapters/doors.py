@@ -1,11 +1,9 @@
-"""Opens all doors of the embedded size: bus, SQLite, journal on a local directory."""
+"""Opens all doors: bus, tables, journal."""
 
 from contextlib import AsyncExitStack
 
 from barid_runtime.bus.nats import connect
 from barid_runtime.clock import Clock, SystemClock
-from barid_runtime.database.migrations import migrate
-from barid_runtime.database.sqlite import open_database
 from barid_runtime.journal.bodies import LocalBodies
 from barid_runtime.journal.packs import PackJournal
 from barid_runtime.journal.publisher import Publisher
@@ -14,9 +12,7 @@ from barid_runtime.outbox import OutboxPump, directory_resolver
 from ..ports.doors import Doors, OpenDoors
 from ..settings import Settings
 from .packs import LocalPacks
-from .tables.store import table_store
-
-MIGRATIONS = "barid_mailstore.adapters.migrations"
+from .tables.store import open_store
 
 
 def embedded(settings: Settings, *, clock: Clock | None = None) -> OpenDoors:
@@ -27,11 +23,8 @@ def embedded(settings: Settings, *, clock: Clock | None = None) -> OpenDoors:
         async with AsyncExitStack() as stack:
             bus = await connect(settings.bus, name="mailstore")
             stack.push_async_callback(bus.close)
-            path = settings.data / "mailstore.db"
-            await migrate(path, MIGRATIONS)
-            database = open_database(path)
+            store, outbox, database = await open_store(settings.place, time)
             stack.push_async_callback(database.close)
-            store, outbox = table_store(database, time)
             root = settings.data / "journal"
             journal = PackJournal(root, "mailstore", time)
             publisher = Publisher(journal, bus, time)

@@ -1,4 +1,11 @@
-"""Messages of a mailbox: what IMAP and POP3 read and change."""
+"""Messages of a mailbox: what IMAP and POP3 read and change.
+
+APPEND and COPY have keys, for done twice they leave two copies. STORE and EXPUNGE need none: the second finds what the
+first has left, and changes nothing.
+"""
+
+from collections.abc import Awaitable
+from typing import TypeVar
 
 from barid_contracts.store import (
     APPEND,
@@ -18,19 +25,23 @@ from barid_contracts.store import (
     StoreRequest,
     SummariesRequest,
 )
-from barid_runtime.clock import Clock
+from barid_runtime.bus.port import OperationFailed
+from barid_runtime.database.port import OutcomeUnknown
+from barid_runtime.logging import get_logger
 
-from ..ports.errors import TooLate
 from ..ports.store import Store
 from .serving import Serving, parsed
 from .telling import Teller
 
+T = TypeVar("T")
+
+log = get_logger("mailstore")
+
 
 class MessageHandlers:
-    def __init__(self, store: Store, teller: Teller, clock: Clock) -> None:
+    def __init__(self, store: Store, teller: Teller) -> None:
         self._store = store
         self._teller = teller
-        self._clock = clock
 
     async def serve(self, serving: Serving) -> None:
         await serving.operation(VIEW, self._store.views.view)
@@ -53,12 +64,16 @@ class MessageHandlers:
         )
 
     async def copy(self, request: CopyRequest) -> CopyReply:
-        self._refuse_late(request.not_after)
-        return await self._teller.tell(
-            await self._store.copying.copy(
-                request.account, request.mailbox, request.uids, request.target, move=request.move
-            )
+        work = self._store.copying.copy(
+            request.account,
+            request.mailbox,
+            request.uids,
+            request.target,
+            move=request.move,
+            key=request.key,
+            not_after=request.not_after,
         )
+        return await self._teller.tell(await _saying_if_unknown(work))
 
     async def expunge(self, request: ExpungeRequest) -> ExpungeReply:
         return await self._teller.tell(
@@ -68,14 +83,16 @@ class MessageHandlers:
         )
 
     async def append(self, request: AppendRequest) -> AppendReply:
-        self._refuse_late(request.not_after)
-        return await self._teller.tell(
-            await self._store.messages.append(
-                request.account, request.mailbox, request.mail, request.flags, request.date
-            )
+        work = self._store.messages.append(
+            request.account, request.mailbox, request.mail, request.flags, request.date, not_after=request.not_after
         )
+        return await self._teller.tell(await _saying_if_unknown(work))
 
-    def _refuse_late(self, not_after: int) -> None:
-        """Who was frozen, or far behind, finds requests that nobody waits for: what they ask would be done twice."""
-        if not_after and self._clock.now() * 1000 >= not_after:
-            raise TooLate("Not in time")
+
+async def _saying_if_unknown(work: Awaitable[T]) -> T:
+    """A client must not hear NO to what may stand there: whoever asked for it by a key asks again."""
+    try:
+        return await work
+    except OutcomeUnknown as error:
+        log.warning("outcome unknown", error=str(error))
+        raise OperationFailed("unknown", "It may have been done") from error

@@ -1,5 +1,5 @@
-"""Forgets what has had its time, in the background: outcomes, expunged UIDs, vacation memory, children given up,
-accounts that are gone.
+"""Forgets what has had its time, in the background: outcomes, expunged UIDs, vacation memory, children given up, keys
+of COPY, accounts that are gone.
 
 **When an outcome may go.** A mail whose outcome is forgotten looks owed to whoever still names it, and would be
 delivered again. So a row of the ledger goes only when nobody can:
@@ -40,6 +40,9 @@ PAUSE = 0.05
 
 DAY = 86_400.0
 
+COPIES_SECONDS = 3_600.0
+"""That the outcome of a COPY is kept under its key: who asks again gives up after minutes (policy/deadlines of mss)."""
+
 log = get_logger("mailstore.retention")
 
 
@@ -48,7 +51,7 @@ class Forgotten:
 
     def __init__(self, metrics: Metrics) -> None:
         rows = metrics.counter("forgotten", "Rows deleted after their time", ["what"])
-        self.rows = {what: rows.labels(what) for what in ("outcomes", "tombstones", "vacations", "children")}
+        self.rows = {what: rows.labels(what) for what in ("outcomes", "tombstones", "vacations", "children", "copies")}
         self.accounts = metrics.counter("accounts_removed", "Accounts whose mail was deleted after they were gone")
 
 
@@ -81,7 +84,7 @@ class Retention:
 
     async def round(self) -> None:
         """Forget all that may be forgotten now. What fails is tried again in the next round."""
-        for step in (self._vacations, self._children, self._tombstones, self._accounts, self._outcomes):
+        for step in (self._vacations, self._children, self._copies, self._tombstones, self._accounts, self._outcomes):
             try:
                 await step()
             except (BusError, DatabaseError, JournalError, OSError) as error:
@@ -110,6 +113,10 @@ class Retention:
     async def _children(self) -> None:
         before = self._clock.now() - self._settings.ledger_days * DAY
         await self._slices("children", lambda mark: self._store.retention.children(mark, before))
+
+    async def _copies(self) -> None:
+        before = self._clock.now() - COPIES_SECONDS
+        await self._slices("copies", lambda mark: self._store.retention.copies(mark, before))
 
     async def _tombstones(self) -> None:
         before = self._clock.now() - self._settings.tombstone_days * DAY

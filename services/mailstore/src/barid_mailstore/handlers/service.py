@@ -55,7 +55,7 @@ class Mailstore:
         for handlers in (
             SettlingHandlers(store, doors.packs, bus, teller, self._meters),
             MailboxHandlers(store, teller),
-            MessageHandlers(store, teller, clock),
+            MessageHandlers(store, teller),
             ScriptHandlers(store, teller),
             TraceHandlers(store, doors.packs, bus, clock),
             limits,

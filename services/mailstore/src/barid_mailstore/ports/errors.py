@@ -6,7 +6,7 @@ Refused                   the root; `code` is one of the codes of `barid_contrac
 ├── Invalid               a name, a flag or a request that can't be
 ├── OverQuota             the account has no room for a copy that its user asked for; deliveries are never refused
 ├── TooMany               a limit of ours, as the keywords of a mailbox
-└── TooLate               whoever asked doesn't wait any more, and has told its client that it failed
+└── TooLate               not begun in time; nothing was done under this key, and nothing will be
 """
 
 
@@ -53,4 +53,4 @@ class TooMany(Refused):
 class TooLate(Refused):
     """Not begun in time."""
 
-    code = "unavailable"
+    code = "late"

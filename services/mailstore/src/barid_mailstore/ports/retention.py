@@ -28,6 +28,9 @@ class Retention(Protocol):
     async def tombstones(self, mark: Mark, before: float) -> Slice:
         """Of expunged messages. What was forgotten is told with the next view (`ViewReply.forgotten`)."""
 
+    async def copies(self, mark: Mark, before: float) -> Slice:
+        """What became of COPYs that were asked for before the time."""
+
     async def on_their_way(self) -> set[str]:
         """Mails whose keys may be asked for again though no pack says so."""
 

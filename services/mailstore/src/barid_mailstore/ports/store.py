@@ -75,14 +75,26 @@ class Messages(Protocol):
         self, account: str, mailbox_id: int, uids: list[int] | None, *, only_deleted: bool
     ) -> Commit[ExpungeReply]: ...
 
-    async def append(self, account: str, name: str, mail: Accepted, flags: list[str], date: int) -> Commit[AppendReply]:
-        """Idempotent by the mail's id."""
+    async def append(
+        self, account: str, name: str, mail: Accepted, flags: list[str], date: int, *, not_after: int = 0
+    ) -> Commit[AppendReply]:
+        """Done once for the mail's id: then it answers what was done. Not begun from `not_after` (epoch ms; 0: never
+        late) on: TooLate."""
 
 
 class Copying(Protocol):
     async def copy(
-        self, account: str, mailbox_id: int, uids: list[int], name: str, *, move: bool
-    ) -> Commit[CopyReply]: ...
+        self,
+        account: str,
+        mailbox_id: int,
+        uids: list[int],
+        name: str,
+        *,
+        move: bool,
+        key: str = "",
+        not_after: int = 0,
+    ) -> Commit[CopyReply]:
+        """key: done once for it, as APPEND for the mail's id; empty: as often as asked. not_after: as of APPEND."""
 
 
 class Views(Protocol):

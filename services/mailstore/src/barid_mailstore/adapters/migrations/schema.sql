@@ -1,4 +1,4 @@
--- revision 0003
+-- revision 0004
 CREATE TABLE alembic_version (
 	version_num VARCHAR(32) NOT NULL, 
 	CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num)
@@ -8,7 +8,6 @@ CREATE TABLE state (
 	id INTEGER NOT NULL, 
 	epoch BIGINT NOT NULL, 
 	next_body BIGINT NOT NULL, 
-	next_uidvalidity BIGINT NOT NULL, 
 	PRIMARY KEY (id)
 );
 
@@ -16,7 +15,8 @@ CREATE TABLE account (
 	id INTEGER NOT NULL, 
 	uuid TEXT NOT NULL, 
 	quota BIGINT, 
-	gone_at BIGINT, 
+	uidvalidity BIGINT DEFAULT 0 NOT NULL, 
+	epoch BIGINT DEFAULT 0 NOT NULL, gone_at BIGINT, 
 	PRIMARY KEY (id), 
 	UNIQUE (uuid)
 );
@@ -109,8 +109,9 @@ CREATE TABLE tombstone (
 ;
 
 CREATE TABLE doomed (
-	body INTEGER NOT NULL, 
-	PRIMARY KEY (body)
+	id INTEGER NOT NULL, 
+	body BIGINT NOT NULL, 
+	PRIMARY KEY (id)
 );
 
 CREATE TABLE ledger (
@@ -169,7 +170,15 @@ CREATE TABLE outbox (
 	size BIGINT, 
 	at BIGINT NOT NULL, 
 	given_up TEXT, 
+	claimed BIGINT DEFAULT 0 NOT NULL, 
 	PRIMARY KEY (mail_id)
+);
+
+CREATE TABLE duty (
+	name TEXT NOT NULL, 
+	holder TEXT NOT NULL, 
+	until BIGINT NOT NULL, 
+	PRIMARY KEY (name)
 );
 
 CREATE TABLE vacation (
@@ -208,8 +217,17 @@ CREATE TABLE closed (
 
 ;
 
+CREATE TABLE copied (
+	"key" TEXT NOT NULL, 
+	uidvalidity BIGINT NOT NULL, 
+	first BIGINT NOT NULL, 
+	source BLOB NOT NULL, 
+	modseq BIGINT NOT NULL, 
+	PRIMARY KEY ("key")
+);
+
 CREATE INDEX body_pack ON body (pack);
 
 CREATE INDEX message_body ON message (body);
 
-INSERT INTO alembic_version VALUES ('0003');
+INSERT INTO alembic_version VALUES ('0004');

@@ -39,7 +39,7 @@ class TableAccounts:
             unit.cursor.execute("UPDATE account SET quota = 0, gone_at = ? WHERE id = ?", (int(unit.now), owner.id))
             return True
 
-        return await self._index.write(work)
+        return await self._index.write(work, [account])
 
     async def gone_before(self, at: float) -> list[str]:
         def work(cursor: Cursor) -> list[str]:
@@ -72,4 +72,4 @@ class TableAccounts:
             unit.doomed = True
             return True
 
-        return await self._index.write(work)
+        return await self._index.write(work, [account])

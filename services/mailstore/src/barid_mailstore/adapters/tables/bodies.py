@@ -1,15 +1,20 @@
 """Bodies in the index: what the door read of a mail, once for all its copies, and where its bytes stand."""
 
+import json
+from typing import Any
+
 from barid_contracts.mail import Accepted
 from barid_runtime.database.port import Cursor, Value
 
 from ...ports.errors import Invalid
+from .bulk import Bulk
 from .unit import Unit
 
-INSERT_BODY = "INSERT INTO body VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+BODIES = Bulk("body", "bigint", "text", *["bigint"] * 4, *["text"] * 4, "boolean", *["text"] * 4)
 """In the order of the table's columns. The wide ones are last: who reads the narrow ones reads no overflow page."""
 
-INSERT_MESSAGE = "INSERT INTO message VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+MESSAGES = Bulk("message", *["bigint"] * 7, "text")
+LEDGER = Bulk("ledger", "text", "int", "bigint", "text", "bigint", "bigint", *["text"] * 4)
 
 SWEEP = 500
 """Bodies, or messages of a removed mailbox, deleted in one unit: a few ms."""
@@ -43,7 +48,7 @@ def _bury(cursor: Cursor, mailbox: int) -> None:
     for table in ("message", "tombstone"):
         # The names are the two above.
         last = cursor.one(
-            f"SELECT max(uid), count(*) FROM (SELECT uid FROM {table} WHERE mailbox = ? ORDER BY uid LIMIT ?)",  # noqa: S608
+            f"SELECT max(uid), count(*) FROM (SELECT uid FROM {table} WHERE mailbox = ? ORDER BY uid LIMIT ?) slice",  # noqa: S608
             (mailbox, SWEEP),
         )
         assert last is not None
@@ -51,7 +56,7 @@ def _bury(cursor: Cursor, mailbox: int) -> None:
             where = (mailbox, last[0])
             if table == "message":
                 cursor.execute(
-                    "INSERT OR IGNORE INTO doomed SELECT body FROM message WHERE mailbox = ? AND uid <= ?", where
+                    "INSERT INTO doomed (body) SELECT body FROM message WHERE mailbox = ? AND uid <= ?", where
                 )
             cursor.execute(f"DELETE FROM {table} WHERE mailbox = ? AND uid <= ?", where)  # noqa: S608
         if last[1] == SWEEP:
@@ -65,20 +70,35 @@ def sweep(unit: Unit) -> bool:
 
     Expunging 10,000 messages would else rewrite 15 MB of wide rows in the transaction that a client waits for.
     """
-    grave = unit.cursor.one("SELECT mailbox FROM grave ORDER BY mailbox LIMIT 1")
+    cursor = unit.cursor
+    free = "" if unit.owner else " FOR UPDATE SKIP LOCKED"
+    grave = cursor.one(f"SELECT mailbox FROM grave ORDER BY mailbox LIMIT 1{free}")  # noqa: S608
     if grave is not None:
         unit.dirty = True
-        _bury(unit.cursor, grave[0])
+        _bury(cursor, grave[0])
         return True
-    rows = unit.cursor.all("SELECT body FROM doomed ORDER BY body LIMIT ?", (SWEEP,))
+    rows = cursor.all(f"SELECT id, body FROM doomed ORDER BY id LIMIT ?{free}", (SWEEP,))  # noqa: S608
     if not rows:
         return False
-    last = rows[-1][0]
     unit.dirty = True
-    unit.cursor.execute(
-        "DELETE FROM body WHERE id IN (SELECT body FROM doomed WHERE body <= ?)"
-        " AND NOT EXISTS (SELECT 1 FROM message WHERE message.body = body.id)",
-        (last,),
+    numbers, bodies = [row[0] for row in rows], sorted({row[1] for row in rows})
+    if not unit.owner:
+        # Locked first, looked at for messages then: whoever files another copy of such a mail holds its body until
+        # that copy is there to be seen, or finds it gone and makes a new one.
+        _on(cursor, "SELECT id FROM body WHERE id IN {} ORDER BY id FOR UPDATE", bodies)
+    _on(
+        cursor,
+        "DELETE FROM body WHERE id IN {} AND NOT EXISTS (SELECT 1 FROM message WHERE message.body = body.id)",
+        bodies,
     )
-    unit.cursor.execute("DELETE FROM doomed WHERE body <= ?", (last,))
+    _on(cursor, "DELETE FROM doomed WHERE id IN {}", numbers)
     return len(rows) == SWEEP
+
+
+def _on(cursor: Cursor, sql: str, numbers: list[int]) -> None:
+    """A statement about a list of numbers, which takes the place of `{}`."""
+    if cursor.dialect == "postgres":
+        parameters: Any = (numbers,)
+        cursor.execute(sql.replace("{}", "(SELECT unnest(?::bigint[]))"), parameters)
+    else:
+        cursor.execute(sql.replace("{}", "(SELECT value FROM json_each(?))"), (json.dumps(numbers),))

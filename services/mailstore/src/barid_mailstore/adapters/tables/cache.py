@@ -1,13 +1,10 @@
-"""What the sole writer remembers of the database between units of work.
+"""What is remembered of the database between units of work.
 
-Invariant: it equals the database as of the last statement that this process ran. Three things could break that, and
-each has its guard: a unit that raised after it had changed something clears it; a transaction that failed as a whole
-is noticed by its successor, because the epoch in the database is not the one in here; other writers do not exist.
+Invariant: what is in here and not marked as old equals the database as of the last statement that this process ran.
+What could break that, and what guards it, is said by the two kinds of index: `owned.py` and `shared.py`.
 """
 
 from collections import OrderedDict
-
-from barid_runtime.database.port import Cursor
 
 from .rows import AccountRow
 
@@ -18,6 +15,8 @@ MOST_PACKS = 256
 
 
 class Cache:
+    """attempted, released: keys of mails in trouble, whole where there is one owner; unused among replicas."""
+
     __slots__ = ("accounts", "attempted", "epoch", "packs", "released")
 
     def __init__(self) -> None:
@@ -32,17 +31,13 @@ class Cache:
         self.packs.clear()
         self.epoch = -1
 
-    def reload(self, cursor: Cursor, epoch: int) -> None:
-        """Start anew at the database's epoch. Both sets are small: mails in trouble."""
-        self.clear()
-        self.attempted = {(mail_id, n) for mail_id, n in cursor.all("SELECT mail_id, n FROM attempt")}
-        self.released = {
-            (mail_id, n) for mail_id, n in cursor.all("SELECT mail_id, n FROM held WHERE released IS NOT NULL")
-        }
-        self.epoch = epoch
-
     def put(self, account: AccountRow) -> None:
         self.accounts[account.uuid] = account
+
+    def put_pack(self, name: str, number: int) -> None:
+        if len(self.packs) >= MOST_PACKS:
+            self.packs.clear()
+        self.packs[name] = number
 
     def trim(self) -> None:
         """Between units only: a unit holds on to what it got."""

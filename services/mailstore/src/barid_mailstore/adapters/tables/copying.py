@@ -8,6 +8,7 @@ from ...ports.commits import Commit
 from ...ports.errors import Invalid
 from .index import Index
 from .messages import refuse_over_quota, remove_messages, where_uids
+from .once import refuse_late, remember_copy, what_was_copied
 from .rows import AccountRow, MailboxRow
 from .unit import Unit
 
@@ -22,7 +23,7 @@ def _copy(
 ) -> tuple[list[int], int]:
     """Returns the source UIDs that existed, and the first UID of their copies, which follow each other."""
     cursor = unit.cursor
-    where, parameters = where_uids(source.id, uids)
+    where, parameters = where_uids(cursor, source.id, uids)
     rows = cursor.all(f"SELECT uid, flags, size FROM message WHERE {where} ORDER BY uid", parameters)  # noqa: S608
     if not rows:
         return [], 0
@@ -60,7 +61,7 @@ def _copy(
     delta.added_flags += [row[1] for row in fresh]
     copied = [row[0] for row in rows]
     if move:
-        where, parameters = where_uids(source.id, copied)
+        where, parameters = where_uids(cursor, source.id, copied)
         remove_messages(unit, account, source, where, parameters)
     return copied, first
 
@@ -69,17 +70,33 @@ class TableCopying:
     def __init__(self, index: Index) -> None:
         self._index = index
 
-    async def copy(self, account: str, mailbox_id: int, uids: list[int], name: str, *, move: bool) -> Commit[CopyReply]:
+    async def copy(
+        self,
+        account: str,
+        mailbox_id: int,
+        uids: list[int],
+        name: str,
+        *,
+        move: bool,
+        key: str = "",
+        not_after: int = 0,
+    ) -> Commit[CopyReply]:
         def work(unit: Unit) -> CopyReply:
+            if key and (done := what_was_copied(unit, key)) is not None:
+                return done
+            refuse_late(unit, not_after)
             owner = unit.account(account)
             source = unit.mailbox(owner, mailbox_id)
             target = unit.mailbox_named(owner, name)
             copied, first = _copy(unit, owner, source, target, uids, move=move)
-            return CopyReply(
+            reply = CopyReply(
                 uidvalidity=target.uidvalidity,
                 source=uid_column(copied),
                 target=uid_column(range(first, first + len(copied))),
                 modseq=source.modseq,
             )
+            if key and copied:
+                remember_copy(unit, key, reply, first)
+            return reply
 
-        return await self._index.write(work)
+        return await self._index.write(work, [account])

@@ -21,6 +21,13 @@ from ...ports.packs import Damaged
 from .index import Index
 from .unit import Unit
 
+PUT_HELD = (
+    'INSERT INTO held (mail_id, n, account, reason, at, attempts, released, pack, accepted, "offset")'
+    " VALUES (?, ?, ?, ?, ?, ?, NULL, ?, ?, ?) ON CONFLICT (mail_id, n) DO UPDATE SET account = excluded.account,"
+    " reason = excluded.reason, at = excluded.at, attempts = excluded.attempts, released = NULL,"
+    ' pack = excluded.pack, accepted = excluded.accepted, "offset" = excluded."offset"'
+)
+
 DAMAGED = "damaged: the record in its pack can't be read"
 
 
@@ -57,7 +64,7 @@ class TableHeld:
             for key in keys:
                 name = (key.mail_id, key.n)
                 row = unit.cursor.one(
-                    "UPDATE held SET released = ? WHERE mail_id = ? AND n = ? AND released IS NULL AND offset IS NULL"
+                    'UPDATE held SET released = ? WHERE mail_id = ? AND n = ? AND released IS NULL AND "offset" IS NULL'
                     " RETURNING accepted",
                     (int(unit.now * 1000), *name),
                 )
@@ -66,8 +73,9 @@ class TableHeld:
                 unit.dirty = True
                 unit.cursor.execute("DELETE FROM ledger WHERE mail_id = ? AND n = ?", name)
                 unit.cursor.execute("DELETE FROM attempt WHERE mail_id = ? AND n = ?", name)
-                unit.cache.attempted.discard(name)
-                unit.cache.released.add(name)
+                if unit.owner:
+                    unit.cache.attempted.discard(name)
+                    unit.cache.released.add(name)
                 mails.append(Accepted.model_validate_json(row[0]))
             return mails
 
@@ -113,7 +121,8 @@ class TableHeld:
             for record in records:
                 for n in record.numbers:
                     unit.cursor.execute(
-                        "INSERT OR IGNORE INTO ledger VALUES (?, ?, NULL, 'held', ?, NULL, '', NULL, NULL, ?)",
+                        "INSERT INTO ledger VALUES (?, ?, NULL, 'held', ?, NULL, '', NULL, NULL, ?)"
+                        " ON CONFLICT DO NOTHING",
                         (record.mail_id, n, now, json.dumps({"reason": DAMAGED})),
                     )
                     if not unit.cursor.changes():
@@ -121,8 +130,8 @@ class TableHeld:
                     unit.dirty = True
                     count += 1
                     unit.cursor.execute(
-                        "INSERT OR REPLACE INTO held VALUES (?, ?, '', ?, ?, 0, NULL, ?, '', ?)",
-                        (record.mail_id, n, DAMAGED, now, pack, record.offset),
+                        PUT_HELD,
+                        (record.mail_id, n, "", DAMAGED, now, 0, pack, "", record.offset),
                     )
             return count
 
@@ -133,7 +142,7 @@ class TableHeld:
             found: list[tuple[Key, str, int]] = []
             for key in keys:
                 row = cursor.one(
-                    "SELECT pack, offset FROM held WHERE mail_id = ? AND n = ? AND offset IS NOT NULL",
+                    'SELECT pack, "offset" FROM held WHERE mail_id = ? AND n = ? AND "offset" IS NOT NULL',
                     (key.mail_id, key.n),
                 )
                 if row is not None:
@@ -148,7 +157,7 @@ class TableHeld:
         def work(unit: Unit) -> None:
             unit.dirty = True
             unit.cursor.execute(
-                "UPDATE held SET offset = NULL, account = ?, accepted = ? WHERE mail_id = ? AND n = ?",
+                'UPDATE held SET "offset" = NULL, account = ?, accepted = ? WHERE mail_id = ? AND n = ?',
                 (
                     own[0].account or "" if own else "",
                     mail.model_copy(update={"obligations": own}).model_dump_json(),

@@ -1,6 +1,7 @@
 """The ledger: what became of each local obligation; attempts that crashed; the trace of a mail."""
 
 import json
+from typing import Any
 
 from barid_contracts.mail import Key
 from barid_contracts.trace import TraceStep
@@ -9,6 +10,7 @@ from barid_runtime.database.port import Cursor
 from ...policy.timeline import LedgerRow, timeline
 from ...policy.times import time_prefix
 from ...ports.commits import Commit
+from .bulk import storable
 from .index import Index
 from .unit import Unit
 
@@ -23,6 +25,10 @@ _MISSING = (
     "SELECT w.mail_id, w.n FROM (SELECT json_extract(value, '$[0]') AS mail_id, json_extract(value, '$[1]') AS n"
     " FROM json_each(?)) w WHERE NOT EXISTS (SELECT 1 FROM ledger l WHERE l.mail_id = w.mail_id AND l.n = w.n)"
 )
+_MISSING_OF_ARRAYS = (
+    "SELECT w.mail_id, w.n FROM unnest(?::text[], ?::int[]) w (mail_id, n)"
+    " WHERE NOT EXISTS (SELECT 1 FROM ledger l WHERE l.mail_id = w.mail_id AND l.n = w.n)"
+)
 
 _ROWS = (
     "SELECT l.n, l.outcome, l.at, l.address, l.reverse_path, l.detail, b.subject FROM ledger l"
@@ -35,10 +41,15 @@ class TableLedger:
         self._index = index
 
     async def missing(self, keys: list[Key]) -> list[Key]:
-        text = json.dumps([(key.mail_id, key.n) for key in keys])
-        return await self._index.read(
-            lambda cursor: [Key(mail_id=mail_id, n=n) for mail_id, n in cursor.execute(_MISSING, (text,))]
-        )
+        def work(cursor: Cursor) -> list[Key]:
+            if cursor.dialect == "postgres":
+                arrays: Any = ([key.mail_id for key in keys], [key.n for key in keys])
+                rows = cursor.execute(_MISSING_OF_ARRAYS, arrays)
+            else:
+                rows = cursor.execute(_MISSING, (json.dumps([(key.mail_id, key.n) for key in keys]),))
+            return [Key(mail_id=mail_id, n=n) for mail_id, n in rows]
+
+        return await self._index.read(work)
 
     async def count_attempts(self, keys: list[Key], error: str) -> Commit[list[int]]:
         """Their counts, this one included."""
@@ -49,12 +60,13 @@ class TableLedger:
             for key in keys:
                 row = unit.cursor.one(
                     "INSERT INTO attempt VALUES (?, ?, 1, ?, ?) ON CONFLICT (mail_id, n) DO UPDATE"
-                    " SET count = count + 1, at = excluded.at, error = excluded.error RETURNING count",
-                    (key.mail_id, key.n, int(unit.now * 1000), error[:1000]),
+                    " SET count = attempt.count + 1, at = excluded.at, error = excluded.error RETURNING count",
+                    (key.mail_id, key.n, int(unit.now * 1000), storable(error[:1000])),
                 )
                 assert row is not None
                 counts.append(row[0])
-                unit.cache.attempted.add((key.mail_id, key.n))
+                if unit.owner:
+                    unit.cache.attempted.add((key.mail_id, key.n))
             return counts
 
         return await self._index.write(work)

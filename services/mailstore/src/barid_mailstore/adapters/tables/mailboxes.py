@@ -67,7 +67,7 @@ def _retire(unit: Unit, mailbox: MailboxRow) -> None:
     """Remember the greatest UIDVALIDITY that a name had: whoever gets the name next must have a greater one."""
     unit.cursor.execute(
         "INSERT INTO retired VALUES (?, ?, ?) ON CONFLICT (account, name)"
-        " DO UPDATE SET uidvalidity = max(uidvalidity, excluded.uidvalidity)",
+        " DO UPDATE SET uidvalidity = excluded.uidvalidity WHERE retired.uidvalidity < excluded.uidvalidity",
         (mailbox.account, mailbox.name, mailbox.uidvalidity),
     )
 
@@ -92,7 +92,7 @@ def _rename_row(unit: Unit, account: AccountRow, mailbox: MailboxRow, name: str)
     row = unit.cursor.one("SELECT uidvalidity FROM retired WHERE account = ? AND name = ?", (account.id, name))
     if row is not None and row[0] >= mailbox.uidvalidity:
         # The name belonged to another mailbox before (RFC 3501 §2.3.1.1: greater than ever seen under it).
-        mailbox.uidvalidity = unit.take_uidvalidity()
+        mailbox.uidvalidity = unit.take_uidvalidity(account)
     unit.cursor.execute(
         "UPDATE mailbox SET name = ?, uidvalidity = ? WHERE id = ?", (name, mailbox.uidvalidity, mailbox.id)
     )
@@ -120,7 +120,8 @@ def _empty_inbox_into(unit: Unit, account: AccountRow, name: str) -> None:
         there.added.append(uid)
         there.added_flags.append(flags)
     cursor.execute(
-        "INSERT INTO tombstone SELECT mailbox, uid, ?, ? FROM message WHERE mailbox = ?",
+        "INSERT INTO tombstone SELECT mailbox, uid, CAST(? AS BIGINT), CAST(? AS BIGINT) FROM message"
+        " WHERE mailbox = ?",
         (delta.modseq, int(unit.now), inbox.id),
     )
     cursor.execute("UPDATE message SET mailbox = ?, modseq = ? WHERE mailbox = ?", (target.id, there.modseq, inbox.id))
@@ -164,7 +165,7 @@ class TableMailboxes:
         def work(unit: Unit) -> None:
             unit.account(account)
 
-        return await self._index.write(work)
+        return await self._index.write(work, [account])
 
     async def create(self, account: str, name: str, special_use: str) -> Commit[MailboxInfo]:
         stored = new_name(name)
@@ -187,7 +188,7 @@ class TableMailboxes:
             )
             return _info(mailbox, subscribed=subscribed is not None)
 
-        return await self._index.write(work)
+        return await self._index.write(work, [account])
 
     async def delete(self, account: str, name: str) -> Commit[None]:
         """One with inferiors leaves its name as a placeholder (RFC 3501 §6.3.4)."""
@@ -207,7 +208,7 @@ class TableMailboxes:
             if inferiors:
                 unit.create_mailbox(owner, stored, selectable=False)
 
-        return await self._index.write(work)
+        return await self._index.write(work, [account])
 
     async def rename(self, account: str, name: str, to: str) -> Commit[None]:
         old, new = known_name(name), new_name(to)
@@ -235,7 +236,7 @@ class TableMailboxes:
             for each in [old, *inferiors]:
                 _rename_row(unit, owner, owner.mailboxes[each], renamed(each, old, new))
 
-        return await self._index.write(work)
+        return await self._index.write(work, [account])
 
     async def subscribe(self, account: str, name: str, *, subscribed: bool) -> Commit[None]:
         """Subscribing to a name without a mailbox is allowed (RFC 3501 §6.3.6)."""
@@ -252,4 +253,4 @@ class TableMailboxes:
                 raise Invalid("Too many subscriptions")
             unit.subscribe(owner, stored)
 
-        return await self._index.write(work)
+        return await self._index.write(work, [account])

@@ -1,24 +1,26 @@
 """Messages of a mailbox: STORE, EXPUNGE, APPEND. Each is a few statements on sets, whatever the number of messages.
 
-UIDs come as a range where they are one, else as JSON that SQLite reads as a table: the plan is a look-up by primary
-key for each, and there is no limit to the number of parameters.
+UIDs come as a range where they are one, else as JSON that SQLite reads as a table, and as an array on PostgreSQL: the
+plan is a look-up by primary key for each, and there is no limit to the number of parameters.
 """
 
 import json
+from typing import Any
 
 from barid_contracts.mail import Accepted
 from barid_contracts.store import AppendReply, ExpungeReply, StoreReply
-from barid_runtime.database.port import Value
+from barid_runtime.database.port import Cursor
 
 from ...policy.columns import uid_column, wide_column
 from ...policy.flags import DELETED, MAX_KEYWORDS, SEEN, has_room, mask_of
 from ...ports.commits import Commit, MailboxDelta
 from ...ports.errors import Invalid, OverQuota, TooMany
 from ...ports.store import Mode
-from .bodies import INSERT_BODY, INSERT_MESSAGE, body_values
+from .bodies import BODIES, LEDGER, MESSAGES, body_values
 from .index import Index
+from .once import refuse_late
 from .rows import AccountRow, MailboxRow
-from .unit import Unit
+from .unit import Overtaken, Unit
 
 APPENDED = -1
 """The ledger's `n` of an APPEND: it owes nobody, but asked twice it must be done once."""
@@ -36,13 +38,15 @@ def refuse_keywords_beyond(mailbox: MailboxRow, flags: list[str]) -> None:
         raise TooMany(f"A mailbox has room for {MAX_KEYWORDS} keywords")
 
 
-def where_uids(mailbox: int, uids: list[int] | None) -> tuple[str, list[Value]]:
+def where_uids(cursor: Cursor, mailbox: int, uids: list[int] | None) -> tuple[str, list[Any]]:
     """The condition on `message`, and its parameters."""
     if uids is None:
         return "mailbox = ?", [mailbox]
     wanted = sorted({uid for uid in uids if 0 < uid <= MOST_UID})
     if wanted and wanted[-1] - wanted[0] == len(wanted) - 1:
         return "mailbox = ? AND uid BETWEEN ? AND ?", [mailbox, wanted[0], wanted[-1]]
+    if cursor.dialect == "postgres":
+        return "mailbox = ? AND uid = ANY(?::bigint[])", [mailbox, wanted]
     return "mailbox = ? AND uid IN (SELECT value FROM json_each(?))", [mailbox, json.dumps(wanted)]
 
 
@@ -53,7 +57,7 @@ def refuse_over_quota(account: AccountRow, size: int) -> None:
 
 
 def remove_messages(
-    unit: Unit, account: AccountRow, mailbox: MailboxRow, where: str, parameters: list[Value]
+    unit: Unit, account: AccountRow, mailbox: MailboxRow, where: str, parameters: list[Any]
 ) -> MailboxDelta | None:
     """Delete rows for ever, leaving tombstones. `where` is a condition on `message`, constants and `?` only."""
     cursor = unit.cursor
@@ -61,7 +65,7 @@ def remove_messages(
     if not rows:
         return None
     delta = unit.delta(account, mailbox)
-    cursor.execute(f"INSERT OR IGNORE INTO doomed SELECT body FROM message WHERE {where}", parameters)  # noqa: S608
+    cursor.execute(f"INSERT INTO doomed (body) SELECT body FROM message WHERE {where}", parameters)  # noqa: S608
     cursor.execute(
         f"INSERT INTO tombstone SELECT mailbox, uid, {delta.modseq}, {int(unit.now)} FROM message WHERE {where}",  # noqa: S608
         parameters,
@@ -99,7 +103,7 @@ def _store(
 ) -> list[int]:
     """Returns the UIDs left alone because they changed after `unchanged_since`."""
     cursor = unit.cursor
-    where, parameters = where_uids(mailbox.id, uids)
+    where, parameters = where_uids(unit.cursor, mailbox.id, uids)
     modified: list[int] = []
     allowed = ""
     if unchanged_since is not None:
@@ -156,7 +160,7 @@ class TableMessages:
                 refuse_keywords_beyond(mailbox, flags)
             mask, new = mask_of(flags, mailbox.keywords, learn=mode != "remove")
             modified = _store(unit, owner, mailbox, uids, mode, mask, new, unchanged_since)
-            where, parameters = where_uids(mailbox.id, uids)
+            where, parameters = where_uids(unit.cursor, mailbox.id, uids)
             rows = unit.cursor.all(
                 f"SELECT uid, flags, modseq FROM message WHERE {where} ORDER BY uid LIMIT {MOST_ROWS + 1}",  # noqa: S608
                 parameters,
@@ -173,7 +177,7 @@ class TableMessages:
                 partial=partial,
             )
 
-        return await self._index.write(work)
+        return await self._index.write(work, [account])
 
     async def expunge(
         self, account: str, mailbox_id: int, uids: list[int] | None, *, only_deleted: bool
@@ -183,7 +187,7 @@ class TableMessages:
             mailbox = unit.mailbox(owner, mailbox_id)
             if only_deleted and not mailbox.deleted:
                 return ExpungeReply(expunged=b"", modseq=mailbox.modseq)
-            where, parameters = where_uids(mailbox.id, uids)
+            where, parameters = where_uids(unit.cursor, mailbox.id, uids)
             if only_deleted:
                 where += f" AND flags & {DELETED} <> 0"
             delta = remove_messages(unit, owner, mailbox, where, parameters)
@@ -191,31 +195,34 @@ class TableMessages:
                 expunged=uid_column(delta.expunged) if delta is not None else b"", modseq=mailbox.modseq
             )
 
-        return await self._index.write(work)
+        return await self._index.write(work, [account])
 
-    async def append(self, account: str, name: str, mail: Accepted, flags: list[str], date: int) -> Commit[AppendReply]:
+    async def append(
+        self, account: str, name: str, mail: Accepted, flags: list[str], date: int, *, not_after: int = 0
+    ) -> Commit[AppendReply]:
         """Asked twice with the same mail it answers what it did."""
         if not 0 <= date < 1 << 40:
             raise Invalid("A date that can't be")
 
         def work(unit: Unit) -> AppendReply:
-            owner = unit.account(account)
             cursor = unit.cursor
             done = cursor.one("SELECT detail FROM ledger WHERE mail_id = ? AND n = ?", (mail.mail_id, APPENDED))
             if done is not None and done[0]:
                 return AppendReply.model_validate_json(json.dumps(json.loads(done[0])["append"]))
+            refuse_late(unit, not_after)
+            owner = unit.account(account)
             mailbox = unit.mailbox_named(owner, name)
             size = len(mail.trace) + mail.size
             refuse_over_quota(owner, size)
             refuse_keywords_beyond(mailbox, flags)
             body = unit.take_body()
-            cursor.execute(INSERT_BODY, body_values(unit, body, mail))
+            BODIES.insert(cursor, [body_values(unit, body, mail)])
             delta = unit.delta(owner, mailbox)
             mask, new = mask_of(flags, mailbox.keywords, learn=True)
             if new:
                 unit.learn_keywords(delta, mailbox, new)
             uid = mailbox.uidnext
-            cursor.execute(INSERT_MESSAGE, (mailbox.id, uid, body, mask, delta.modseq, date, size, ""))
+            MESSAGES.insert(cursor, [(mailbox.id, uid, body, mask, delta.modseq, date, size, "")])
             mailbox.uidnext = uid + 1
             mailbox.messages += 1
             mailbox.unseen += not mask & SEEN
@@ -226,19 +233,12 @@ class TableMessages:
             delta.added_flags.append(mask)
             reply = AppendReply(uidvalidity=mailbox.uidvalidity, uid=uid, mailbox_id=mailbox.id, modseq=delta.modseq)
             detail = json.dumps({"mailboxes": [mailbox.name], "append": reply.model_dump()}, ensure_ascii=False)
-            cursor.execute(
-                "INSERT INTO ledger VALUES (?, ?, ?, 'appended', ?, ?, '', ?, ?, ?)",
-                (
-                    mail.mail_id,
-                    APPENDED,
-                    owner.id,
-                    int(unit.now * 1000),
-                    body,
-                    mail.reverse_path,
-                    mail.message_id,
-                    detail,
-                ),
-            )
+            row = (
+                mail.mail_id, APPENDED, owner.id, "appended", int(unit.now * 1000), body, "", mail.reverse_path,
+                mail.message_id, detail,
+            )  # fmt: skip
+            if not LEDGER.insert(cursor, [row]):
+                raise Overtaken
             return reply
 
-        return await self._index.write(work)
+        return await self._index.write(work, [account])

@@ -17,8 +17,8 @@ class TableQuotas:
 
         def work(cursor: Cursor) -> QuotaReply:
             row = cursor.one(
-                "SELECT coalesce(sum(m.size), 0), coalesce(sum(m.messages), 0), max(a.quota) FROM account a"
-                " LEFT JOIN mailbox m ON m.account = a.id WHERE a.uuid = ?",
+                "SELECT CAST(coalesce(sum(m.size), 0) AS BIGINT), CAST(coalesce(sum(m.messages), 0) AS BIGINT),"
+                " max(a.quota) FROM account a LEFT JOIN mailbox m ON m.account = a.id WHERE a.uuid = ?",
                 (account,),
             )
             assert row is not None
@@ -51,4 +51,4 @@ class TableQuotas:
             owner.quota, owner.gone = limit, False
             unit.cursor.execute("UPDATE account SET quota = ?, gone_at = NULL WHERE id = ?", (limit, owner.id))
 
-        return await self._index.write(work)
+        return await self._index.write(work, [account])

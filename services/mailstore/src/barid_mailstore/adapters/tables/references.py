@@ -49,7 +49,7 @@ class TableBodies:
 
         def work(unit: Unit) -> None:
             unit.dirty = True
-            unit.cursor.execute("INSERT OR IGNORE INTO closed VALUES (?)", (pack,))
+            unit.cursor.execute("INSERT INTO closed VALUES (?) ON CONFLICT DO NOTHING", (pack,))
 
         await self._index.write(work)
 

@@ -92,7 +92,7 @@ class TableRetention:
         def work(unit: Unit) -> int:
             unit.dirty = True
             cursor = unit.cursor
-            cursor.execute("UPDATE mailbox SET forgotten = max(forgotten, ?) WHERE id = ?", (last, mailbox))
+            cursor.execute("UPDATE mailbox SET forgotten = ?1 WHERE id = ?2 AND forgotten < ?1", (last, mailbox))
             cursor.execute(
                 "DELETE FROM tombstone WHERE mailbox = ?1 AND uid IN"
                 " (SELECT uid FROM tombstone WHERE mailbox = ?1 AND modseq <= ?2 LIMIT ?3)",
@@ -108,6 +108,24 @@ class TableRetention:
             return Slice(0, (mailbox,))
         deleted = (await self._index.write(work)).result
         return Slice(deleted, (mailbox - 1 if deleted == SLICE else mailbox,))
+
+    async def copies(self, mark: Mark, before: float) -> Slice:
+        """Keys begin with their time, so the oldest stand first."""
+        last = time_prefix(int(before * 1000))
+
+        def work(unit: Unit) -> int:
+            unit.dirty = True
+            unit.cursor.execute(
+                "DELETE FROM copied WHERE key IN (SELECT key FROM copied WHERE key < ? ORDER BY key LIMIT ?)",
+                (last, SLICE),
+            )
+            return unit.cursor.changes()
+
+        old = "SELECT 1 FROM copied WHERE key < ? LIMIT 1"
+        if await self._index.read(lambda cursor: cursor.one(old, (last,)), heavy=True) is None:
+            return Slice(0, None)
+        deleted = (await self._index.write(work)).result
+        return Slice(deleted, () if deleted == SLICE else None)
 
     async def on_their_way(self) -> set[str]:
         """Mails whose keys may be asked for again although no pack says so: children that wait for the journal, and

@@ -1,4 +1,4 @@
-"""Accounts and mailboxes as the sole writer keeps them in memory: what each delivery needs and changes."""
+"""Accounts and mailboxes as they are kept in memory between units of work: what each delivery needs and changes."""
 
 from dataclasses import dataclass
 
@@ -23,7 +23,9 @@ class MailboxRow:
 @dataclass(slots=True)
 class AccountRow:
     """used: the sum of its mailboxes' sizes, which is why no statement keeps it. quota None: not known yet; 0: none.
-    gone: the directory doesn't know it any more."""
+    gone: the directory doesn't know it any more. uidvalidity: the greatest that a mailbox of it ever had. epoch: of the
+    row that was read; it rises with every change of the account, so it says whether this is still the truth (replicas
+    only, see `shared.py`)."""
 
     id: int
     uuid: str
@@ -33,7 +35,9 @@ class AccountRow:
     etag: str
     used: int
     over: bool
-    gone: bool = False
+    gone: bool
+    uidvalidity: int
+    epoch: int = 0
 
     def add(self, mailbox: MailboxRow) -> None:
         self.mailboxes[mailbox.name] = mailbox

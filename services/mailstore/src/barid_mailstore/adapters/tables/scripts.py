@@ -55,6 +55,8 @@ class TableScripts:
         """The text has been compiled by the caller."""
         if not name or len(name) > 255:
             raise Invalid("A script needs a name of at most 255 characters")
+        if "\0" in name + text:
+            raise Invalid("A script holds no NUL")
         if len(text.encode()) > MOST_SCRIPT_BYTES:
             raise Invalid(f"Script is larger than {MOST_SCRIPT_BYTES} bytes")
 
@@ -62,7 +64,7 @@ class TableScripts:
             owner = unit.account(account)
             unit.dirty = True
             unit.cursor.execute(
-                "INSERT INTO script VALUES (?, ?, ?, ?, 0) ON CONFLICT (account, name)"
+                "INSERT INTO script VALUES (?, ?, ?, ?, FALSE) ON CONFLICT (account, name)"
                 " DO UPDATE SET text = excluded.text, etag = excluded.etag",
                 (owner.id, name, text, _etag(text)),
             )
@@ -73,7 +75,7 @@ class TableScripts:
             if activate or (row is not None and row[0]):
                 _activate(unit, owner, name)
 
-        return await self._index.write(work)
+        return await self._index.write(work, [account])
 
     async def activate(self, account: str, name: str) -> Commit[None]:
         def work(unit: Unit) -> None:
@@ -85,7 +87,7 @@ class TableScripts:
                 raise NotFound("No such script")
             _activate(unit, owner, name)
 
-        return await self._index.write(work)
+        return await self._index.write(work, [account])
 
     async def delete(self, account: str, name: str) -> Commit[None]:
         def work(unit: Unit) -> None:
@@ -98,4 +100,4 @@ class TableScripts:
             unit.dirty = True
             unit.cursor.execute("DELETE FROM script WHERE account = ? AND name = ?", (owner.id, name))
 
-        return await self._index.write(work)
+        return await self._index.write(work, [account])

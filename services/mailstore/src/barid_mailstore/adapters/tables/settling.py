@@ -6,27 +6,38 @@ key there.
 
 import json
 from collections.abc import Iterable
+from typing import Any
 
 from barid_contracts.mail import Accepted, AcceptedBatch
 from barid_contracts.settle import Child, Filing, Settlement, SettleRequest
-from barid_runtime.database.port import Value
+from barid_runtime.database.port import Cursor, Value
 
 from ...policy.flags import DELETED, SEEN, mask_of
 from ...policy.names import INBOX, known_name, new_name
 from ...policy.trace_lines import delivery_prefix
 from ...ports.commits import Commit
 from ...ports.errors import Invalid
-from .bodies import INSERT_BODY, INSERT_MESSAGE, body_values
+from .bodies import BODIES, LEDGER, MESSAGES, body_values
+from .bulk import storable
+from .held import PUT_HELD
 from .index import Index
 from .mailboxes import MOST_MAILBOXES, make_superiors
 from .rows import AccountRow, MailboxRow
-from .unit import Unit
+from .unit import Overtaken, Unit
 
-_INSERT_LEDGER = "INSERT INTO ledger VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
-_INSERT_OUTBOX = "INSERT OR IGNORE INTO outbox VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, NULL)"
-_INSERT_HELD = "INSERT OR REPLACE INTO held VALUES (?, ?, ?, ?, ?, ?, NULL, ?, ?, NULL)"
+_INSERT_OUTBOX = (
+    'INSERT INTO outbox (mail_id, parent, kind, reverse_path, recipients, prefix, content, pack, "offset", head, size,'
+    " at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"
+)
 
 _KNOWN = "SELECT mail_id, n, body FROM ledger WHERE mail_id IN (SELECT value FROM json_each(?))"
+_KNOWN_AND_TROUBLE = (
+    "SELECT 'known', mail_id, n, body FROM ledger WHERE mail_id = ANY(?1::text[])"
+    " UNION ALL SELECT 'attempted', mail_id, n, NULL FROM attempt WHERE mail_id = ANY(?1::text[])"
+    " UNION ALL SELECT 'released', mail_id, n, NULL FROM held WHERE mail_id = ANY(?1::text[]) AND released IS NOT NULL"
+)
+_BODIES_THERE = "SELECT id FROM body WHERE id = ANY(?::bigint[]) ORDER BY id FOR KEY SHARE"
+"""And they stay until we are done (`bodies.sweep`)."""
 
 _BY_SCRIPT = ("discarded", "redirected")
 """Ends that a script decided upon; a newer script may decide otherwise."""
@@ -41,6 +52,7 @@ class _Settling:
     """One request under way: rows are gathered and inserted at the end, table by table."""
 
     __slots__ = (
+        "attempted",
         "bodies",
         "body_rows",
         "known",
@@ -49,6 +61,7 @@ class _Settling:
         "message_rows",
         "now_ms",
         "outbox_rows",
+        "released",
         "unit",
     )
 
@@ -63,15 +76,41 @@ class _Settling:
         # One question for the whole request: a look-up per settlement costs 3 µs each.
         self.known: set[tuple[str, int]] = set()
         self.bodies: dict[str, int] = {}
-        for mail_id, n, body in unit.cursor.execute(_KNOWN, (json.dumps(list(self.mails)),)):
+        # Of mails in trouble; nearly always empty.
+        self.attempted: set[tuple[str, int]] = unit.cache.attempted
+        self.released: set[tuple[str, int]] = unit.cache.released
+        if unit.owner:
+            self._look(unit.cursor)
+        else:
+            self._look_among_replicas(unit.cursor)
+
+    def _look(self, cursor: Cursor) -> None:
+        for mail_id, n, body in cursor.execute(_KNOWN, (json.dumps(list(self.mails)),)):
             self.known.add((mail_id, n))
             if body is not None:
                 self.bodies[mail_id] = body
         for mail_id, body in list(self.bodies.items()):
             # An obligation of the same mail was settled by another request; its copy may be expunged since.
-            row = unit.cursor.one("SELECT 1 FROM body WHERE id = ? AND mail_id = ?", (body, mail_id))
+            row = cursor.one("SELECT 1 FROM body WHERE id = ? AND mail_id = ?", (body, mail_id))
             if row is None:
                 del self.bodies[mail_id]
+
+    def _look_among_replicas(self, cursor: Cursor) -> None:
+        """The same in two questions at most, with what the owner of a file remembers.
+
+        Two replicas that settle obligations of one mail at the same moment make a body each: a row more, no harm.
+        """
+        self.attempted, self.released = set(), set()
+        sets = {"known": self.known, "attempted": self.attempted, "released": self.released}
+        parameters: Any = (list(self.mails),)
+        for what, mail_id, n, body in cursor.all(_KNOWN_AND_TROUBLE, parameters):
+            sets[what].add((mail_id, n))
+            if body is not None:
+                self.bodies[mail_id] = body
+        if self.bodies:
+            parameters = (list(self.bodies.values()),)
+            there = {row[0] for row in cursor.all(_BODIES_THERE, parameters)}
+            self.bodies = {mail_id: body for mail_id, body in self.bodies.items() if body in there}
 
     def settle(self, settlement: Settlement) -> str:
         """Returns the status."""
@@ -212,16 +251,17 @@ class _Settling:
         )
         self.unit.dirty = True
         self.unit.cursor.execute(
-            _INSERT_HELD,
+            PUT_HELD,
             (
                 mail.mail_id,
                 settlement.n,
                 settlement.account,
-                settlement.reason,
+                storable(settlement.reason),
                 self.now_ms,
                 attempts[0] if attempts is not None else 0,
                 mail.ref.pack if mail.ref is not None else "",
                 own.model_dump_json(),
+                None,
             ),
         )
 
@@ -239,7 +279,8 @@ class _Settling:
         self.unit.dirty = True
         cursor.execute("DELETE FROM vacation WHERE account = ? AND until <= ?", (account.id, self.now_ms))
         cursor.execute(
-            "INSERT OR REPLACE INTO vacation VALUES (?, ?, ?, ?)",
+            "INSERT INTO vacation VALUES (?, ?, ?, ?)"
+            " ON CONFLICT (account, handle, sender) DO UPDATE SET until = excluded.until",
             (account.id, memory.handle, memory.sender, memory.until),
         )
         return [memory.child]
@@ -266,26 +307,27 @@ class _Settling:
             )
 
     def _forget_trouble(self, key: tuple[str, int]) -> None:
-        """Attempts and a held copy end with the outcome. Both sets are nearly always empty."""
-        cache = self.unit.cache
-        if key in cache.attempted:
+        """Attempts and a held copy end with the outcome."""
+        if key in self.attempted:
             self.unit.dirty = True
-            cache.attempted.discard(key)
+            self.attempted.discard(key)
             self.unit.cursor.execute("DELETE FROM attempt WHERE mail_id = ? AND n = ?", key)
-        if key in cache.released:
+        if key in self.released:
             self.unit.dirty = True
-            cache.released.discard(key)
+            self.released.discard(key)
             self.unit.cursor.execute("DELETE FROM held WHERE mail_id = ? AND n = ? AND released IS NOT NULL", key)
 
     def flush(self) -> None:
         cursor = self.unit.cursor
         if self.body_rows:
-            cursor.executemany(INSERT_BODY, self.body_rows)
+            BODIES.insert(cursor, self.body_rows)
         if self.message_rows:
-            cursor.executemany(INSERT_MESSAGE, self.message_rows)
+            MESSAGES.insert(cursor, self.message_rows)
         if self.ledger_rows:
             self.unit.dirty = True
-            cursor.executemany(_INSERT_LEDGER, self.ledger_rows)
+            if not LEDGER.insert(cursor, self.ledger_rows):
+                # Of an account that was never made: nothing but this row keeps two replicas apart.
+                raise Overtaken
         if self.outbox_rows:
             self.unit.outbox = True
             cursor.executemany(_INSERT_OUTBOX, self.outbox_rows)
@@ -311,4 +353,4 @@ class TableSettling:
             settling.flush()
             return statuses
 
-        return await self._index.write(work)
+        return await self._index.write(work, {settlement.account for settlement in request.settlements})

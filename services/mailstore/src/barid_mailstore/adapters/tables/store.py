@@ -1,6 +1,7 @@
-"""The whole store on one SQLite file."""
+"""The whole store, on the tables of one place."""
 
 from barid_runtime.clock import Clock
+from barid_runtime.database.door import Place, open_at
 from barid_runtime.database.port import Database
 
 from ...ports.store import Store
@@ -12,16 +13,27 @@ from .ledger import TableLedger
 from .mailboxes import TableMailboxes
 from .messages import TableMessages
 from .outbox import TableOutbox
+from .owned import OwnedIndex
 from .quotas import TableQuotas
 from .references import TableBodies
 from .retention import TableRetention
 from .scripts import TableScripts
 from .settling import TableSettling
+from .shared import SharedIndex
 from .views import TableViews
 
+MIGRATIONS = "barid_mailstore.adapters.migrations"
 
-def table_store(database: Database, clock: Clock) -> tuple[Store, TableOutbox]:
-    index = Index(database, clock)
+
+async def open_store(place: Place, clock: Clock) -> tuple[Store, TableOutbox, Database]:
+    """Its schema brought up to date. Close the database in the end. Raises DatabaseError."""
+    database = await open_at(place, MIGRATIONS)
+    return *table_store(database, clock, shared=bool(place.url)), database
+
+
+def table_store(database: Database, clock: Clock, *, shared: bool = False) -> tuple[Store, TableOutbox]:
+    """shared: by replicas, on PostgreSQL; else the database has one owner."""
+    index: Index = SharedIndex(database, clock) if shared else OwnedIndex(database, clock)
     store = Store(
         settling=TableSettling(index),
         mailboxes=TableMailboxes(index),
@@ -36,4 +48,4 @@ def table_store(database: Database, clock: Clock) -> tuple[Store, TableOutbox]:
         accounts=TableAccounts(index),
         retention=TableRetention(index),
     )
-    return store, TableOutbox(index)
+    return store, TableOutbox(index, claiming=shared)

@@ -16,13 +16,12 @@ depends_on = None
 
 BigId = sa.BigInteger().with_variant(sa.Integer, "sqlite")
 Big = sa.BigInteger
+Key = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
 
 
 def upgrade() -> None:
     op.add_column("account", sa.Column("gone_at", Big))
-    # Since when is not known: the grace begins when they are asked about next.
-    op.drop_column("account", "gone")
     op.add_column("mailbox", sa.Column("forgotten", Big, nullable=False, server_default=sa.text("0")))
     op.add_column("tombstone", sa.Column("at", Big, nullable=False, server_default=sa.text("0")))
-    op.create_table("grave", sa.Column("mailbox", BigId, primary_key=True))
-    op.create_table("closed", sa.Column("name", sa.Text, primary_key=True), sqlite_with_rowid=False)
+    op.create_table("grave", sa.Column("mailbox", BigId, primary_key=True, autoincrement=False))
+    op.create_table("closed", sa.Column("name", Key, primary_key=True), sqlite_with_rowid=False)
