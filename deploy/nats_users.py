@@ -1,4 +1,4 @@
-"""Print users.conf of the bus, from the same table that the embedded bus is configured by (`barid_runtime.bus.permissions`).
+"""Print users.conf of the bus, from the table that the embedded bus is configured by (`barid_runtime.bus.permissions`).
 
 .venv/bin/python deploy/nats_users.py > deploy/k8s/parts/nats/users.conf
 """

@@ -50,8 +50,8 @@ def password() -> str:
 
 
 def nats(passwords: dict[str, str]) -> str:
-    """Variables for nats.conf and users.conf. In quotes: 12e4… would be read as a number. Servers log in to each other by
-    the URLs of their routes, so these are as secret."""
+    """Variables for nats.conf and users.conf. In quotes: 12e4… would be read as a number. Servers log in to each
+    other by the URLs of their routes, so these are as secret."""
     routes = [f"nats://route:{passwords['route']}@{server}:6222" for server in BUS]
     lines = [f'{user.upper()}_PASSWORD: "{each}"' for user, each in passwords.items()]
     return "\n".join([*lines, f"ROUTES: {json.dumps(routes)}", ""])
@@ -88,7 +88,7 @@ def as_manifest(found: Secrets) -> str:
 
 
 def into_folder(found: Secrets, folder: Path) -> None:
-    """The folder is the owner's alone; its files may be read by all, for Compose shows them to containers as they are."""
+    """The folder is the owner's alone; its files may be read by all: Compose shows them to containers as they are."""
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     if any(folder.iterdir()):
         raise SystemExit(f"{folder} is not empty: its secrets belong together; move it away to make others")

