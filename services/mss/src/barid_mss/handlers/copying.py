@@ -8,10 +8,11 @@ from barid_protocols.imap.commands.copy import Copy
 from barid_protocols.imap.commands.move import Move
 from barid_protocols.imap.responses import Completion, no, ok
 from barid_runtime.bus.port import OperationFailed
-from barid_runtime.bus.typed import call
+from barid_runtime.ids import new_mail_id
 
 from ..policy import deadlines
 from ..views.columns import uid_column
+from .asking import ask_until_known
 from .problems import EXPUNGE_ISSUED
 from .selection import Selection
 from .storing import selected_for_change
@@ -37,7 +38,8 @@ async def _copy(session: "ImapSession", selection: Selection, command: Copy | Mo
     uids = selected.uids_of(selected.slices(command.messages, uid=command.uid)).tolist()
     if not uids:
         return ok("Nothing to copy")
-    window = deadlines.Window(session.desk.clock.now(), deadlines.of_change(len(uids)))
+    desk = session.desk
+    window = deadlines.Window(desk.clock.now(), deadlines.of_change(len(uids)))
     request = CopyRequest(
         account=view.account,
         mailbox=view.id,
@@ -45,14 +47,15 @@ async def _copy(session: "ImapSession", selection: Selection, command: Copy | Mo
         target=command.mailbox,
         move=move,
         not_after=window.not_after,
+        key=new_mail_id(window.now),
     )
     try:
-        reply = await call(session.desk.bus, COPY, request, timeout=window.timeout)
+        reply = await ask_until_known(desk.bus, desk.clock, COPY, request, window)
     except OperationFailed as failure:
         if failure.code == "not_found":
             return _NO_TARGET
         raise
-    shelf = session.desk.shelf
+    shelf = desk.shelf
     await shelf.catch_up(shelf.find(view.account, command.mailbox))
     code = _copyuid(reply)
     if move:

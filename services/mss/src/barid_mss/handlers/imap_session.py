@@ -3,6 +3,7 @@
 Rules:
 - What handlers write goes through the core (`write`), so BYE is the last word whenever it is said.
 - EXPUNGE is announced only where the running command allows it (`allows_expunge`); in IDLE everything is, at once.
+- Of what may have been done or not, no tagged answer is given: BYE, so that the client looks (`asking.py`).
 - A session whose mailbox or account is gone ends by BYE at the next command boundary; IDLE is one.
 """
 
@@ -17,16 +18,20 @@ from barid_protocols.imap.connection import Event, ServerConnection
 from barid_protocols.imap.gate import ServerProfile
 from barid_protocols.imap.responses import Completion, ok
 from barid_protocols.imap.states import allows_expunge
+from barid_runtime.logging import get_logger
 from barid_runtime.networks import is_loopback
 
 from ..policy import patience
 from ..ports import Door, Wire
 from . import commands
+from .asking import OutcomeUnknown
 from .desk import Desk
 from .driver import Driver
 from .problems import answer_to
 from .selection import Selection
 from .uploading import Upload
+
+log = get_logger("mss.imap")
 
 
 def profile_of(desk: Desk, door: Door, ip: str) -> ServerProfile:
@@ -183,6 +188,9 @@ class ImapSession(Driver):
             self.poll(command.name)
         except ConnectionError:
             raise
+        except OutcomeUnknown as error:
+            self._end_without_answer(command.name, error)
+            return
         except Exception as error:
             completion = answer_to(error, command.name)
             if commands.deselects(command):
@@ -214,12 +222,22 @@ class ImapSession(Driver):
                     return
         except ConnectionError:
             raise
+        except OutcomeUnknown as error:
+            # `clean_up` lets go of what has come.
+            self._end_without_answer(b"APPEND", error)
+            return
         except Exception as error:
             completion = answer_to(error, b"APPEND")
         self._upload = None
         if upload is not None:
             await upload.discard()
         self._complete(b"APPEND", completion)
+
+    def _end_without_answer(self, name: bytes, error: OutcomeUnknown) -> None:
+        command = name.decode("ascii")
+        log.warning("outcome unknown", command=command, account=self.account, reason=str(error))
+        self.desk.measures.command("imap", command, "UNKNOWN").inc()
+        self.end(f"Nobody can say whether {command} was done; look before you repeat it")
 
     def _complete(self, name: bytes, completion: Completion) -> None:
         self.desk.measures.command("imap", name.decode("ascii"), completion.status.name).inc()

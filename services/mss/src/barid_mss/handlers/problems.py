@@ -20,6 +20,8 @@ _CODES = {
     "over_quota": codes.OVERQUOTA,
     "limit": codes.LIMIT,
     "unavailable": codes.UNAVAILABLE,
+    "late": codes.UNAVAILABLE,
+    "unknown": codes.UNAVAILABLE,
 }
 _TEXTS = {
     "not_found": "No such mailbox",
@@ -29,6 +31,8 @@ _TEXTS = {
     "over_quota": "Not enough room in the account",
     "limit": "A limit of the server is reached",
     "unavailable": "Try again later",
+    "late": "Not done in time; try again later",
+    "unknown": "Try again later",
 }
 
 EXPUNGE_ISSUED = no("Some of the messages are gone", codes.EXPUNGEISSUED)

@@ -4,7 +4,6 @@ Nothing of it exists for anybody until the mailstore has answered; a crash befor
 refers to, which goes with its pack.
 """
 
-import asyncio
 from typing import TYPE_CHECKING
 
 from barid_contracts.mail import Accepted
@@ -14,13 +13,14 @@ from barid_protocols.imap.commands.append import AppendStarted
 from barid_protocols.imap.errors import UserError
 from barid_protocols.imap.responses import Completion, no, ok
 from barid_protocols.mime import Summary, SummaryScanner, summarize
-from barid_runtime.bus.port import BusUnavailable, OperationFailed
+from barid_runtime.bus.port import OperationFailed
 from barid_runtime.bus.typed import call
 from barid_runtime.ids import new_mail_id
 from barid_runtime.journal.describe import describe
 from barid_runtime.journal.port import SPOOL_ABOVE, Spool
 
 from ..policy import deadlines
+from .asking import ask_until_known
 from .storing import flag_names
 
 if TYPE_CHECKING:
@@ -28,10 +28,6 @@ if TYPE_CHECKING:
 
 ASK_QUOTA_ABOVE = 64 * 1024
 """Octets of a message that is worth a question before it is sent in vain; smaller ones are refused after they came."""
-
-ASK_AGAIN = 0.25
-"""Seconds after a bus that was lost while we waited. The mailstore does the same APPEND once, however often it is
-asked, so a lost answer is asked for again while it may still be begun."""
 
 _NO_MAILBOX = no("No such mailbox", codes.TRYCREATE)
 
@@ -120,13 +116,7 @@ class Upload:
             date=date,
             not_after=window.not_after,
         )
-        while True:
-            try:
-                return await call(self._desk.bus, APPEND, request, timeout=window.timeout)
-            except BusUnavailable:
-                await asyncio.sleep(ASK_AGAIN)
-                if self._desk.clock.now() * 1000 >= window.not_after:
-                    raise
+        return await ask_until_known(self._desk.bus, self._desk.clock, APPEND, request, window)
 
     async def _show(self, reply: AppendReply) -> None:
         """Who has the target selected, here, sees the message before the tagged OK."""
