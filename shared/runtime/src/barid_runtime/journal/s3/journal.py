@@ -269,9 +269,10 @@ class BucketJournal(Appending):
                     self._on_trouble(reason)
             except TimeoutError:
                 pass
-            if loop.time() + pause >= until:
+            left = until - loop.time()
+            if left < FIRST_PAUSE:
                 raise JournalFailed(f"the journal could not be sent: {reason}")
-            await asyncio.sleep(pause)
+            await asyncio.sleep(min(pause, left / 2))
             pause = min(2 * pause, LONGEST_PAUSE)
 
     async def _give_up(self, folder: WriterFolder, image: Image) -> None:
