@@ -60,14 +60,14 @@ def test_a_taken_port_is_named(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         base = other.getsockname()[1] - 25
         refused = barid("up", "--data", str(tmp_path / "data"), "--port-base", str(base))
-    assert refused.returncode == 2
+    assert refused.returncode == os.EX_UNAVAILABLE
     assert f"smtp can't listen on 127.0.0.1:{base + 25}" in refused.stderr
     assert "--port-base" in refused.stderr
 
 
 def test_a_setting_that_does_not_exist_ends_the_start(tmp_path: Path) -> None:
     refused = barid("up", "--data", str(tmp_path), "--ephemeral", "--processes", "1", "--set", "mda.no_such=1")
-    assert refused.returncode == 1
+    assert refused.returncode == os.EX_CONFIG
     assert "mda has no setting no_such" in refused.stderr
 
 
@@ -89,7 +89,7 @@ def test_send_and_read_find_the_running_system(mail_systems: "type[MailSystem]")
     assert "nobody@example.test is refused: 550" in refused.stderr
 
     second = barid("up", "--data", data, "--ephemeral")
-    assert second.returncode == 2
+    assert second.returncode == os.EX_TEMPFAIL
     assert "in use by another `barid up`" in second.stderr
 
     healthy = barid("doctor", "--data", data, "--json", "--deep")

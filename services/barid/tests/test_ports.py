@@ -12,8 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from barid.plan import PlanError
-from barid.ports import LOOPBACK, Reservations
+from barid.ports import LOOPBACK, PortError, Reservations
 from barid_testing.mail_system import MailSystem
 
 pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="other systems can't hold a port")
@@ -61,12 +60,12 @@ def test_nobody_gets_it_by_chance(reserved: Reservations) -> None:
 def test_a_port_that_is_taken_is_refused_by_name(reserved: Reservations) -> None:
     with socket.create_server((LOOPBACK, 0)) as other:
         port = other.getsockname()[1]
-        with pytest.raises(PlanError, match=rf"^imaps can't listen on {LOOPBACK}:{port}: .* --port-base"):
+        with pytest.raises(PortError, match=rf"^imaps can't listen on {LOOPBACK}:{port}: .* --port-base"):
             reserved.take("imaps", LOOPBACK, port)
 
 
 def test_a_host_that_is_none_of_ours_is_refused(reserved: Reservations) -> None:
-    with pytest.raises(PlanError, match=r"can.t listen on 192\.0\.2\.1"):
+    with pytest.raises(PortError, match=r"can.t listen on 192\.0\.2\.1"):
         reserved.take("smtp", "192.0.2.1")
 
 

@@ -1,7 +1,7 @@
 """A service from its name: the only place that knows which attribute of which module makes one."""
 
 import importlib
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, cast
 
 from barid_runtime.service import Service
@@ -20,11 +20,11 @@ def settings_type(service: str) -> type[ServiceSettings]:
     return cast("type[ServiceSettings]", importlib.import_module(settings_module_of(service)).Settings)
 
 
-def build(service: str, given: Mapping[str, Any], load_settings: Callable[..., ServiceSettings] = load) -> Service:
+def build(service: str, given: Mapping[str, Any]) -> Service:
     """A service, not started. Raises SettingsError, also for a setting that the service doesn't have."""
     kind = settings_type(service)
     if unknown := sorted(given.keys() - kind.model_fields.keys()):
         raise SettingsError(
             f"{service} has no setting {', '.join(unknown)}; it has {', '.join(sorted(kind.model_fields))}"
         )
-    return cast("Service", importlib.import_module(module_of(service)).build(load_settings(kind, **given)))
+    return cast("Service", importlib.import_module(module_of(service)).build(load(kind, **given)))

@@ -25,7 +25,11 @@ READY_SECONDS = 30.0
 
 
 class CrewError(Exception):
-    """The services can't be brought to work; the text says which, and why."""
+    """The services can't be brought to work, or kept at it; the text says which, and why. exit_code: of sysexits(3)."""
+
+    def __init__(self, text: str, exit_code: int = 1) -> None:
+        super().__init__(text)
+        self.exit_code = exit_code
 
 
 class Crew(Protocol):
@@ -33,7 +37,7 @@ class Crew(Protocol):
     ready, with the listeners' ports; `started` as soon as that one has started. `failed` is set when there is no going
     on; its result says why. `pids` by service."""
 
-    failed: asyncio.Future[str]
+    failed: asyncio.Future[CrewError]
 
     async def open(self) -> None: ...
 
@@ -80,7 +84,7 @@ class LocalCrew:
         self._loading: asyncio.Task[None] | None = None
         self._health: HealthServer | None = None
         self._watch: asyncio.Task[None] | None = None
-        self.failed: asyncio.Future[str] = loop.create_future()
+        self.failed: asyncio.Future[CrewError] = loop.create_future()
 
     async def open(self) -> None:
         self._loading = asyncio.create_task(self._load_all())
@@ -142,7 +146,7 @@ class LocalCrew:
         """A background task of a service died in a way that it can't go on from."""
         await runner.wait()
         if not self.failed.done():
-            self.failed.set_result("a service ended; the log says why")
+            self.failed.set_result(CrewError("a service ended; the log says why"))
 
     def pids(self) -> dict[str, int]:
         return dict.fromkeys(self._services, os.getpid())

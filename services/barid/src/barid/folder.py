@@ -25,7 +25,11 @@ Json = dict[str, Any]
 
 
 class FolderError(Exception):
-    """The data folder can't be used; the text says what to do."""
+    """The data folder can't be used; the text says what to do. exit_code: of sysexits(3)."""
+
+    def __init__(self, text: str, exit_code: int = os.EX_CANTCREAT) -> None:
+        super().__init__(text)
+        self.exit_code = exit_code
 
 
 def write_private(path: Path, content: Json) -> None:
@@ -68,16 +72,24 @@ class DataFolder:
         return self.path / "secrets" / "accounts.json"
 
     def prepare(self) -> None:
-        """Make the folders. Raises FolderError."""
-        try:
-            for folder in (self.path, self.path / "secrets"):
+        """Make the folders. Raises FolderError.
+
+        The journal's among them: its writers would find out at their first message that they can't write.
+        """
+        for folder in (self.path, self.path / "secrets", self.path / "journal"):
+            try:
                 folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        except OSError as error:
-            raise FolderError(f"{self.path}: {error.strerror}; choose another folder with --data") from error
+            except OSError as error:
+                raise FolderError(f"{folder}: {error.strerror}; choose another folder with --data") from error
+            if not os.access(folder, os.W_OK | os.X_OK):
+                raise FolderError(f"{folder} isn't ours to write; choose another folder with --data", os.EX_NOPERM)
 
     def lock(self) -> int:
         """Own the folder until the process, and all that inherit the descriptor, have ended. Raises FolderError."""
-        lock = os.open(self.path / "barid.lock", os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            lock = os.open(self.path / "barid.lock", os.O_RDWR | os.O_CREAT, 0o600)
+        except OSError as error:
+            raise FolderError(f"{self.path}: {error.strerror}; choose another folder with --data") from error
         until = time.monotonic() + LOCK_SECONDS
         while True:
             try:
@@ -91,7 +103,8 @@ class DataFolder:
                     raise FolderError(
                         f"{self.path} is in use by another `barid up`"
                         + (f" (process {owner})" if owner else "")
-                        + ": stop that one, or choose another folder with --data"
+                        + ": stop that one, or choose another folder with --data",
+                        os.EX_TEMPFAIL,
                     ) from None
                 time.sleep(0.01)
         os.ftruncate(lock, 0)

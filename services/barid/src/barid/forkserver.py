@@ -6,8 +6,8 @@ event loop: it only waits for two descriptors.
 
 Over the socket FD, JSON lines. From the supervisor: `{"group", "services": {name: settings}, "health_port", …}` is
 forked. To the supervisor: `{"event": "imported"}`, `{"event": "forked"|"ended", "group", "pid", "code"}`, and of the
-forked process itself `{"event": "ready", "group", "pid", "ports"}`; a line is one send and far below the socket's
-buffer, so lines of several senders don't mix.
+forked process itself `{"event": "ready", "group", "pid", "ports"}` or `{"event": "failed", "group", "pid", "text",
+"code"}`; a line is one send and far below the socket's buffer, so lines of several senders don't mix.
 
 Who ends whom: the supervisor gone, we read the end of the socket and end; us gone, the kernel kills what we forked.
 """
@@ -113,13 +113,26 @@ class _Forks:
 def run_group(order: dict[str, Any], channel: socket.socket) -> int:
     """Run the services of a group in this process until SIGTERM; the exit code."""
     from barid_runtime import logging
+    from barid_runtime.failures import EXPECTED, StartFailed, as_start_failed
     from barid_runtime.run import Ports, run
-    from barid_runtime.settings import load_or_exit
 
     from .building import build
 
     logging.configure(order["log_level"], order["log_format"])
-    services = [build(name, given, load_or_exit) for name, given in order["services"].items()]
+
+    def on_failed(failure: StartFailed) -> None:
+        # The supervisor says it, once, to the person who started it.
+        content = {"text": str(failure), "code": failure.exit_code}
+        tell(channel, {"event": "failed", "group": order["group"], "pid": os.getpid()} | content)
+
+    services = []
+    for name, given in order["services"].items():
+        try:
+            services.append(build(name, given))
+        except EXPECTED as error:
+            failure = as_start_failed(name, error)
+            on_failed(failure)
+            return failure.exit_code
 
     def on_ready(ports: Ports) -> None:
         flat = {name: port for each in ports.values() for name, port in each.items()}
@@ -130,6 +143,7 @@ def run_group(order: dict[str, Any], channel: socket.socket) -> int:
         health_port=order["health_port"],
         drain_seconds=order["drain_seconds"],
         on_ready=on_ready,
+        on_failed=on_failed,
     )
 
 

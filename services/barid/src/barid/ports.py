@@ -9,10 +9,9 @@ Other systems have no such thing: there a port is looked for and let go, and som
 """
 
 import contextlib
+import os
 import socket
 import sys
-
-from .plan import PlanError
 
 ANY = 0
 LOOPBACK = "127.0.0.1"
@@ -22,6 +21,12 @@ PRIVILEGED = 1024
 _CAN_HOLD = sys.platform.startswith("linux")
 
 
+class PortError(Exception):
+    """A listener can't have its port; the text says which, and what to do."""
+
+    exit_code = os.EX_UNAVAILABLE
+
+
 class Reservations:
     """All ports of a system. `release` when it has ended."""
 
@@ -29,14 +34,14 @@ class Reservations:
         self._held = contextlib.ExitStack()
 
     def take(self, name: str, host: str, port: int = ANY) -> int:
-        """The port, reserved. name: of the listener, for the words of a refusal. Raises PlanError."""
+        """The port, reserved. name: of the listener, for the words of a refusal. Raises PortError."""
         try:
             held = _bound(host, port)
         except OSError as error:
             advice = "choose others with --port-base"
             if 0 < port < PRIVILEGED:
                 advice = "be root for those below 1024, or --port-base"
-            raise PlanError(f"{name} can't listen on {host}:{port}: {error.strerror or error}; {advice}") from error
+            raise PortError(f"{name} can't listen on {host}:{port}: {error.strerror or error}; {advice}") from error
         number = int(held.getsockname()[1])
         if _CAN_HOLD:
             self._held.enter_context(held)

@@ -1,9 +1,9 @@
 """Services in processes of their own: forked, watched, started again, ended in order.
 
 A process that ends on its own is forked again after a pause that doubles with each early end and is forgotten after a
-while of good work. Wrong settings (EX_CONFIG) aren't tried again, nor is a start that fails again and again before the
-system was ever ready: then `failed` says why. The fork server itself is replaced in the same way, and with it all that
-the kernel killed along with it.
+while of good work. Wrong settings (EX_CONFIG) aren't tried again, nor, before the system was ever ready, a start that
+failed for a reason that a person must mend, or fails again and again: then `failed` says why. The fork server itself is
+replaced in the same way, and with it all that the kernel killed along with it.
 """
 
 import asyncio
@@ -51,6 +51,8 @@ class Group:
     forked_at: float = 0.0
     attempts: int = 0
     ports: dict[str, int] = field(default_factory=dict)
+    failure: CrewError | None = None
+    """Why its present process can't start, as that said."""
     ready: asyncio.Event = field(default_factory=asyncio.Event)
     gone: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -88,7 +90,7 @@ class Supervisor:
         self._was_ready = False
         self._server_pause = PAUSE_FIRST
         self._server_attempts = 0
-        self.failed: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        self.failed: asyncio.Future[CrewError] = asyncio.get_running_loop().create_future()
         self.changed = asyncio.Event()
         """Set when pids are other than they were."""
 
@@ -120,7 +122,7 @@ class Supervisor:
             waiting.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await waiting
-            raise CrewError(self.failed.result())
+            raise self.failed.result()
         await waiting
         self._was_ready = True
         return {name: port for group in self._groups.values() for name, port in group.ports.items()}
@@ -181,6 +183,7 @@ class Supervisor:
     def _fork(self, group: Group) -> None:
         group.ready.clear()
         group.gone.clear()
+        group.failure = None
         group.attempts += 1
         group.forked_at = asyncio.get_running_loop().time()
         level, shape = self._log
@@ -224,6 +227,8 @@ class Supervisor:
                 group.pid = message["pid"]
                 group.ports = message["ports"]
                 group.ready.set()
+            case "failed" if group.pid in (None, message["pid"]):
+                group.failure = CrewError(message["text"], message["code"])
             case "ended" if message["pid"] == group.pid:
                 self._on_end(group, message["code"])
 
@@ -233,13 +238,15 @@ class Supervisor:
         if self._stopping:
             return
         words = f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
-        from barid_runtime.settings import EXIT_SETTINGS
-
-        if code == EXIT_SETTINGS:
-            self._fail(f"{group.name}: wrong settings")
-            return
-        if not self._was_ready and group.attempts >= ATTEMPTS_AT_START:
-            self._fail(f"{group.name} does not start ({words}); the log above says why")
+        failure = group.failure
+        if failure is not None:
+            words = str(failure)
+        elif code == os.EX_CONFIG:
+            failure = CrewError(f"{group.name}: wrong settings", code)
+        elif group.attempts >= ATTEMPTS_AT_START:
+            failure = CrewError(f"{group.name} does not start ({words}); the log above says why")
+        if failure is not None and (code == os.EX_CONFIG or not self._was_ready):
+            self._fail(failure)
             return
         if asyncio.get_running_loop().time() - group.forked_at > STABLE_SECONDS:
             group.pause = PAUSE_FIRST
@@ -255,7 +262,7 @@ class Supervisor:
         """All that it forked are gone with it, though nobody could tell us."""
         self._server_attempts += 1
         if not self._was_ready and self._server_attempts >= SERVER_ATTEMPTS_AT_START:
-            self._fail("the services can't be loaded; the log above says why")
+            self._fail(CrewError("the services can't be loaded; the log above says why"))
             return
         log.error("the fork server ended; starting another", pause=self._server_pause)
         assert self._server is not None and self._writer is not None
@@ -276,9 +283,9 @@ class Supervisor:
         for group in self._groups.values():
             self._fork(group)
 
-    def _fail(self, text: str) -> None:
+    def _fail(self, failure: CrewError) -> None:
         if not self.failed.done():
-            self.failed.set_result(text)
+            self.failed.set_result(failure)
 
     def _spawn(self, work: Any) -> None:
         task = asyncio.create_task(work)

@@ -23,7 +23,6 @@ from typing import TYPE_CHECKING, Any
 import uvloop
 
 from barid_runtime import logging
-from barid_runtime.bus.port import BusError
 from barid_runtime.logging import get_logger
 
 from .buskeeper import keep_running, keep_storing
@@ -31,7 +30,7 @@ from .crew import Crew, CrewError, LocalCrew
 from .folder import DataFolder, FolderError, write_private
 from .forkserver import few_arenas
 from .plan import PlanError, UpOptions, groups, health_ports, listening_ports, service_settings
-from .ports import LOOPBACK, Reservations
+from .ports import LOOPBACK, PortError, Reservations
 from .roster import BUS, SERVICES
 from .supervisor import Supervisor
 from .welcome import command, welcome
@@ -41,8 +40,8 @@ if TYPE_CHECKING:
 
 log = get_logger("barid.up")
 
-EXIT_FAILED = 1
 EXIT_USAGE = 2
+"""As typer's, for options that contradict each other; what else keeps us from starting is of sysexits(3)."""
 
 OPERATOR = "barid"
 """The supervisor's own user on the bus."""
@@ -65,9 +64,11 @@ def up(options: UpOptions) -> int:
         few_arenas()
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             return runner.run(_System(options, folder, lock, places).run())
-    except (PlanError, FolderError) as error:
+    except PlanError as error:
         _complain(error)
         return EXIT_USAGE
+    except (PortError, FolderError, OSError) as error:
+        return _complain(error)
     finally:
         reserved.release()
         folder.unlock()
@@ -84,7 +85,7 @@ class _Places:
 
 
 def _places(options: UpOptions, reserved: Reservations) -> _Places:
-    """Raises PlanError: better said before anything is started than by a service that can't listen."""
+    """Raises PortError: better said before anything is started than by a service that can't listen."""
     dealt = groups(SERVICES, options.processes)
     return _Places(
         dealt,
@@ -126,9 +127,7 @@ class _System:
                 starting.result()
                 code = await self._until_end(stopping)
         except* _faults() as group:
-            for error in _leaves(group):
-                _complain(error)
-            code = EXIT_FAILED
+            code = _complain(*_leaves(group))
         finally:
             starting.cancel()
             stopping.cancel()
@@ -140,8 +139,9 @@ class _System:
         assert self._crew is not None
         done, _ = await asyncio.wait((stopping, self._crew.failed), return_when=asyncio.FIRST_COMPLETED)
         if self._crew.failed in done:
-            log.error("ending", reason=self._crew.failed.result())
-            return EXIT_FAILED
+            failure = self._crew.failed.result()
+            log.error("ending", reason=str(failure))
+            return failure.exit_code
         return 0
 
     def _on_signal(self, number: int) -> None:
@@ -277,9 +277,9 @@ class _System:
 
 def _faults() -> tuple[type[Exception], ...]:
     """What a start may raise that the person who started us can do something about."""
-    from barid_runtime.settings import SettingsError
+    from barid_runtime.failures import EXPECTED, StartFailed
 
-    return (CrewError, BusError, SettingsError, OSError)
+    return (CrewError, StartFailed, *EXPECTED)
 
 
 def _leaves(error: BaseException) -> Iterator[BaseException]:
@@ -291,6 +291,10 @@ def _leaves(error: BaseException) -> Iterator[BaseException]:
         yield error
 
 
-def _complain(error: BaseException) -> None:
-    """For the person who started us: plain text, whatever the log's format."""
-    sys.stderr.write(f"barid up: {str(error) or type(error).__name__}\n")
+def _complain(*errors: BaseException) -> int:
+    """For the person who started us: plain text, whatever the log's format. The exit code, of the first."""
+    from barid_runtime.failures import exit_code, sentence
+
+    for text in dict.fromkeys(sentence(error) for error in errors):
+        sys.stderr.write(f"barid up: {text}\n")
+    return exit_code(errors[0])

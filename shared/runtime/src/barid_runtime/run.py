@@ -2,8 +2,9 @@
 
 SIGTERM or SIGINT: readiness says no, all services drain at once, the process ends with 0; what has not finished after
 `drain_seconds` is named in the log and left, as a crash would leave it. A second signal ends at once.
-The bus not being there is no failure of a start: it is tried again. Anything else that a start raises ends the process
-with 1, and whoever supervises it decides.
+The bus not being there is no failure of a start: it is tried again. Anything else that a start raises ends the process,
+and whoever supervises it decides: what an operator can mend is one line and a code of its kind (failures.py), what only
+we can is a traceback and 1.
 """
 
 import asyncio
@@ -18,6 +19,7 @@ import uvloop
 
 from . import logging
 from .bus.port import BusError
+from .failures import EXPECTED, StartFailed, as_start_failed
 from .health import HealthServer
 from .liveness import answer_status
 from .logging import get_logger
@@ -72,7 +74,8 @@ class Runner:
         self._stop.set()
 
     async def start(self) -> None:
-        """Returns when all have started. Raises what a start raises, unless it is the bus that is missing."""
+        """Returns when all have started. Raises a group of StartFailed and of whatever else a start raises, unless it
+        is the bus that is missing."""
         async with asyncio.TaskGroup() as group:
             for service in self.services:
                 group.create_task(self.start_one(service))
@@ -87,6 +90,8 @@ class Runner:
                 log.warning("waiting for the bus", service=service.name, error=str(error))
                 await asyncio.sleep(pause * random.uniform(0.5, 1))  # noqa: S311 - jitter
                 pause = min(pause * 2, RETRY_MOST)
+            except EXPECTED as error:
+                raise as_start_failed(service.name, error) from error
             else:
                 self._started.add(service.name)
                 answering = asyncio.get_running_loop().create_task(answer_status(service))
@@ -131,6 +136,7 @@ async def _run(
     host: str,
     drain_seconds: float,
     on_ready: Callable[[Ports], None] | None,
+    on_failed: Callable[[StartFailed], None],
 ) -> int:
     loop = asyncio.get_running_loop()
     runner = Runner(services, drain_seconds=drain_seconds)
@@ -141,13 +147,18 @@ async def _run(
     if health_port is not None:
         health = HealthServer(services, host=host, port=health_port)
         health.started = runner.started
-        await health.start()
+        try:
+            await health.start()
+        except OSError as error:
+            failure = as_start_failed("health", error)
+            on_failed(failure)
+            return failure.exit_code
         log.info("health", port=health.port)
     starting = asyncio.ensure_future(runner.start())
     stopping = asyncio.ensure_future(runner.wait())
     try:
         await asyncio.wait((starting, stopping), return_when=asyncio.FIRST_COMPLETED)
-        if starting.done() and not _failed(starting, runner):
+        if starting.done() and not _failed(starting, runner, on_failed):
             if on_ready is not None:
                 on_ready(runner.ports())
             await stopping
@@ -165,14 +176,22 @@ async def _run(
     return runner.exit_code
 
 
-def _failed(starting: asyncio.Future[None], runner: Runner) -> bool:
+def _failed(starting: asyncio.Future[None], runner: Runner, on_failed: Callable[[StartFailed], None]) -> bool:
     error = starting.exception()
     if error is None:
         return False
     for each in error.exceptions if isinstance(error, BaseExceptionGroup) else (error,):
-        log.error("start failed", error=f"{type(each).__name__}: {each}", exc_info=each)
-    runner.stop(EXIT_FAILED)
+        if isinstance(each, StartFailed):
+            on_failed(each)
+            runner.stop(each.exit_code)
+        else:
+            log.error("start failed", error=f"{type(each).__name__}: {each}", exc_info=each)
+            runner.stop(EXIT_FAILED)
     return True
+
+
+def _log_failure(failure: StartFailed) -> None:
+    log.error("start failed", error=str(failure))
 
 
 def _on_signal(runner: Runner, number: int) -> None:
@@ -189,14 +208,16 @@ def run(
     host: str = "127.0.0.1",
     drain_seconds: float = DRAIN_SECONDS,
     on_ready: Callable[[Ports], None] | None = None,
+    on_failed: Callable[[StartFailed], None] = _log_failure,
 ) -> int:
     """Run the services until a signal; the exit code. on_ready: called once with all ports (service → listener → port).
+    on_failed: what is told of a service that can't start, for a reason that an operator can mend.
 
     health_port: None for no health server, 0 for any port.
     """
     gc.set_threshold(GC_YOUNG, *gc.get_threshold()[1:])
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as loop_runner:
-        return loop_runner.run(_run(services, health_port, host, drain_seconds, on_ready))
+        return loop_runner.run(_run(services, health_port, host, drain_seconds, on_ready, on_failed))
 
 
 Settings = TypeVar("Settings", bound=ServiceSettings)
@@ -210,11 +231,12 @@ def serve(build: Callable[[Settings], Service], settings_type: type[Settings]) -
     os.umask(0o077)
     settings = load_or_exit(settings_type)
     logging.configure(settings.log_level, settings.log_format)
+    try:
+        service = build(settings)
+    except EXPECTED as error:
+        failure = as_start_failed(settings_type.section, error)
+        _log_failure(failure)
+        raise SystemExit(failure.exit_code) from None
     raise SystemExit(
-        run(
-            [build(settings)],
-            health_port=settings.health_port,
-            host=settings.host,
-            drain_seconds=settings.drain_seconds,
-        )
+        run([service], health_port=settings.health_port, host=settings.host, drain_seconds=settings.drain_seconds)
     )

@@ -40,7 +40,9 @@ class Service:
         if self.mode == "late bus" and self.tries < 3:
             raise BusUnavailable("not yet")
         if self.mode == "broken":
-            raise OSError("port 25 is taken")
+            raise PermissionError(13, "Permission denied", "/journal")
+        if self.mode == "our fault":
+            raise KeyError("nobody foresaw it")
         if self.mode == "never":
             raise BusUnavailable("never")
         if self.mode == "writes":
@@ -178,8 +180,17 @@ def test_a_signal_while_waiting_for_the_bus(start) -> None:
 
 def test_a_start_that_fails_ends_the_process_with_the_reason(start) -> None:
     program = start("broken")
-    assert program.logs("start failed")["error"] == "OSError: port 25 is taken"
-    assert program.end() == 1
+    line = program.logs("start failed")
+    assert line["error"] == "sample: /journal: Permission denied"
+    assert "traceback" not in line
+    assert program.process.wait(10) == os.EX_NOPERM
+
+
+def test_a_start_that_fails_by_our_fault_has_its_traceback(start) -> None:
+    program = start("our fault")
+    line = program.logs("start failed")
+    assert "nobody foresaw it" in line["traceback"]
+    assert program.process.wait(10) == 1
 
 
 def test_a_drain_that_never_ends_is_left(start) -> None:
