@@ -4,10 +4,11 @@ from typing import ClassVar
 
 from pydantic import Field
 
+from barid_runtime.journal.settings import JournalSettings
 from barid_runtime.settings import DatabaseSettings
 
 
-class Settings(DatabaseSettings):
+class Settings(DatabaseSettings, JournalSettings):
     section: ClassVar[str] = "mailstore"
 
     reconcile_seconds: float = Field(default=30.0, gt=0, description="seconds between two looks at what is owed")

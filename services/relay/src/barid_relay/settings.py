@@ -6,13 +6,14 @@ from typing import ClassVar, Literal
 
 from pydantic import Field, SecretStr, field_validator, model_validator
 
+from barid_runtime.journal.settings import JournalSettings
 from barid_runtime.networks import Network
 from barid_runtime.settings import DatabaseSettings
 
 _NAME = re.compile(r"[A-Za-z0-9._-]{1,255}|\[[A-Za-z0-9.:]{1,60}\]")
 
 
-class Settings(DatabaseSettings):
+class Settings(DatabaseSettings, JournalSettings):
     section: ClassVar[str] = "relay"
 
     outbound: Literal["direct", "smarthost", "capture"] = Field(

@@ -4,14 +4,13 @@ from contextlib import AsyncExitStack
 
 from barid_runtime.bus.nats import connect
 from barid_runtime.clock import Clock, SystemClock
-from barid_runtime.journal.bodies import LocalBodies
-from barid_runtime.journal.packs import PackJournal
+from barid_runtime.journal.door import open_bodies, open_journal, open_keeper
 from barid_runtime.journal.publisher import Publisher
 from barid_runtime.outbox import OutboxPump, directory_resolver
 
 from ..ports.doors import Doors, OpenDoors
 from ..settings import Settings
-from .packs import LocalPacks
+from .packs import JournalPacks
 from .tables.store import open_store
 
 
@@ -25,10 +24,9 @@ def embedded(settings: Settings, *, clock: Clock | None = None) -> OpenDoors:
             stack.push_async_callback(bus.close)
             store, outbox, database = await open_store(settings.place, time)
             stack.push_async_callback(database.close)
-            root = settings.data / "journal"
-            journal = PackJournal(root, "mailstore", time)
+            journal = open_journal(settings.journal_place, "mailstore", time)
             publisher = Publisher(journal, bus, time)
-            bodies = LocalBodies(root)
+            bodies = open_bodies(settings.journal_place)
             stack.callback(bodies.close)
             pump = OutboxPump(outbox, directory_resolver(bus), journal, bodies, time)
             await publisher.start()
@@ -36,14 +34,16 @@ def embedded(settings: Settings, *, clock: Clock | None = None) -> OpenDoors:
             stack.push_async_callback(journal.close)
             pump.start()
             stack.push_async_callback(pump.close)
+            packs = JournalPacks(open_keeper(settings.journal_place, time))
             closing = stack.pop_all()
 
         def problems() -> dict[str, str]:
             return {
                 "bus": "ok" if bus.connected else "not connected",
+                "database": "ok" if getattr(database, "connected", True) else "not connected",
                 "journal": journal.problem or "ok",
             }
 
-        return Doors(bus, store, LocalPacks(root, time), pump, time, problems, closing.aclose)
+        return Doors(bus, store, packs, pump, time, problems, closing.aclose)
 
     return open_doors

@@ -1,17 +1,13 @@
-"""Opens all doors: bus, tables, journal on a local directory, the DNS, sockets."""
+"""Opens all doors: bus, tables, journal, the DNS, sockets."""
 
-import asyncio
 import random
-from collections.abc import Collection
 from contextlib import AsyncExitStack
 
 from barid_runtime.bus.nats import connect
 from barid_runtime.clock import Clock, SystemClock
 from barid_runtime.database.door import open_at
 from barid_runtime.ids import new_id
-from barid_runtime.journal.bodies import LocalBodies
-from barid_runtime.journal.folder import writer_folders
-from barid_runtime.journal.packs import PackJournal
+from barid_runtime.journal.door import open_bodies, open_journal, open_keeper
 from barid_runtime.journal.publisher import Publisher
 from barid_runtime.metrics import Metrics
 from barid_runtime.outbox import OutboxPump, directory_resolver
@@ -46,10 +42,9 @@ def opener(
             alone, owner = not place.url, new_id()
             database = await open_at(place, MIGRATIONS)
             stack.push_async_callback(database.close)
-            root = settings.data / "journal"
-            journal = PackJournal(root, "relay", time)
+            journal = open_journal(settings.journal_place, "relay", time)
             publisher = Publisher(journal, bus, time)
-            bodies = LocalBodies(root)
+            bodies = open_bodies(settings.journal_place)
             stack.callback(bodies.close)
             pump = OutboxPump(TableOutbox(database, owner, alone=alone), directory_resolver(bus), journal, bodies, time)
             await publisher.start()
@@ -59,15 +54,6 @@ def opener(
             stack.push_async_callback(pump.close)
             closing = stack.pop_all()
 
-        async def packs_open(names: Collection[str]) -> set[str]:
-            return await asyncio.to_thread(still_open, names)
-
-        def still_open(names: Collection[str]) -> set[str]:
-            there = [(name, root / name) for name in names if (root / name).exists()]
-            found = {name for name, path in there if not path.with_suffix(".closed").exists()}
-            # Without any writer the journal is away (not mounted), and nothing can be said of its packs.
-            return found if writer_folders(root) else set(names)
-
         def problems() -> dict[str, str]:
             return {"bus": "ok" if bus.connected else "not connected", "journal": journal.problem or "ok"}
 
@@ -76,7 +62,7 @@ def opener(
             queue=TableQueue(database, time, owner),
             memory=TableMemory(database),
             replicas=None if alone else TableReplicas(database, owner),
-            packs_open=packs_open,
+            packs_open=open_keeper(settings.journal_place, time).still_open,
             outbox=pump,
             bodies=bodies,
             resolver=resolver(settings),

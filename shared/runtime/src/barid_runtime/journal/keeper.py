@@ -12,7 +12,7 @@ from typing import Protocol
 from barid_contracts.mail import Accepted
 
 from ..clock import Clock
-from . import lifecycle, scan
+from . import lifecycle, lookup, scan
 from .folder import writer_folders
 from .footer import Entry
 from .lifecycle import PackInfo, Referenced
@@ -43,6 +43,13 @@ class PackKeeper(Protocol):
 
     async def load_again(self, pack: str, offset: int) -> Accepted | None:
         """The mail whose record stands there, of any pack; None if it still can't be read."""
+
+    async def find(self, mail_id: str, named: float) -> Accepted | None:
+        """The mail, with its reference, if it stands in a pack that isn't closed. Bounded work. named: epoch seconds
+        of its id."""
+
+    async def find_called(self, message_id: str, most: int) -> list[Accepted]:
+        """Those with this Message-ID in packs that aren't closed: the latest, as far as bounded work goes."""
 
     async def named(self, before: str) -> set[str]:
         """mail_ids below `before` that a pack names which isn't closed."""
@@ -92,6 +99,12 @@ class LocalKeeper:
                 return None
 
         return await asyncio.to_thread(read)
+
+    async def find(self, mail_id: str, named: float) -> Accepted | None:
+        return await asyncio.to_thread(lookup.find, self._root, mail_id, named)
+
+    async def find_called(self, message_id: str, most: int) -> list[Accepted]:
+        return await asyncio.to_thread(lookup.find_called, self._root, message_id, most)
 
     async def named(self, before: str) -> set[str]:
         def read() -> set[str]:

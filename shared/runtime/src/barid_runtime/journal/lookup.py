@@ -42,7 +42,7 @@ def find(root: Path, mail_id: str, named: float) -> Accepted | None:
 
 def find_called(root: Path, message_id: str, most: int) -> list[Accepted]:
     """Those that have this Message-ID, as far as WALKED_MOST goes, the latest pack first."""
-    in_json = message_id.replace("\\", "\\\\").replace('"', '\\"').encode()
+    text = in_json(message_id)
     mails: list[Accepted] = []
     left = WALKED_MOST
     for _, path in sorted(_open_since(root, 0.0), reverse=True):
@@ -52,13 +52,18 @@ def find_called(root: Path, message_id: str, most: int) -> list[Accepted]:
                 break
             for found in _walked(path):
                 # To parse each would cost as much again as the walk.
-                if in_json in found.lead.head and (mail := found.mail(_name(path))).message_id == message_id:
+                if text in found.lead.head and (mail := found.mail(_name(path))).message_id == message_id:
                     mails.append(mail)
         except (BodyMissing, OSError):
             continue
         if len(mails) >= most:
             break
     return mails[:most]
+
+
+def in_json(message_id: str) -> bytes:
+    """As it stands in a record's head."""
+    return message_id.replace("\\", "\\\\").replace('"', '\\"').encode()
 
 
 def _open_since(root: Path, since: float) -> Iterator[tuple[float, Path]]:

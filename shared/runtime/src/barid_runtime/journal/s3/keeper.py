@@ -14,7 +14,7 @@ from barid_contracts.mail import Accepted
 from ...clock import Clock
 from ...objects.place import KEEP_MOST
 from ...objects.port import Listed, ObjectError, ObjectMissing, ObjectStore
-from .. import record, scan
+from .. import lookup, record, scan
 from ..footer import TRAILER, Entry, decode_entries, decode_trailer
 from ..keeper import PackState
 from ..lifecycle import OBJECT_GRACE, Referenced
@@ -43,6 +43,9 @@ AT_ONCE = 8
 
 COLLECT_MOST = 20_000
 """Packs looked at in one `collect`; the next goes on behind them."""
+
+READ_MOST = 64 * 1024 * 1024
+"""Bytes of packs read for a Message-ID, which footers don't have: a second."""
 
 ASK = 1_000
 """Names of one question to those who may refer to them."""
@@ -142,6 +145,36 @@ class BucketKeeper:
                 return next(self._load(pack, found), None)
             except (BodyMissing, ObjectMissing):
                 return None
+
+        return await self._ask(read)
+
+    async def find(self, mail_id: str, named: float) -> Accepted | None:
+        def read() -> Accepted | None:
+            self._look(self._clock.now())
+            latest = sorted(self._open.values(), key=lambda each: each.modified)
+            for each in [each for each in latest if each.modified >= named - lookup.SLACK][: lookup.PACKS_MOST]:
+                found = [entry for entry in self._entries_of(each.name) if entry.mail_id == mail_id]
+                if found:
+                    return next(self._load(each.name, found), None)
+            return None
+
+        return await self._ask(read)
+
+    async def find_called(self, message_id: str, most: int) -> list[Accepted]:
+        def read() -> list[Accepted]:
+            self._look(self._clock.now())
+            in_json = lookup.in_json(message_id)
+            mails: list[Accepted] = []
+            left = READ_MOST
+            for each in sorted(self._open.values(), key=lambda each: each.modified, reverse=True):
+                left -= each.size
+                if left < 0 or len(mails) >= most:
+                    break
+                for found in scan.walk_data(self._store.get(_key(each.name))):
+                    if isinstance(found, scan.Found) and in_json in found.lead.head:
+                        mail = found.mail(each.name)
+                        mails += [mail] if mail.message_id == message_id else []
+            return mails[:most]
 
         return await self._ask(read)
 
