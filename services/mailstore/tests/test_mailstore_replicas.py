@@ -25,8 +25,10 @@ from barid_runtime.bus.port import Bus, BusError, OperationFailed
 from barid_runtime.clock import SystemClock
 from barid_runtime.database.door import Place
 from barid_runtime.database.embedded import EmbeddedPostgres
+from barid_runtime.ids import new_mail_id
+from barid_testing.fixtures import ManualClock
 
-from .desk import Desk, People, filed, make_mail, new_mailstore, rows_of, uids, wide
+from .desk import NOW, Desk, People, filed, make_mail, new_mailstore, rows_of, uids, wide
 from .processes import is_started, process
 
 ACCOUNTS = ("bob", "carl", "dora")
@@ -40,8 +42,8 @@ def place(postgres_place: Place) -> Place:
 
 
 @pytest_asyncio.fixture
-async def replicas(settings: Settings, mailstore: Mailstore) -> AsyncIterator[list[Mailstore]]:
-    other = new_mailstore(settings)
+async def replicas(settings: Settings, mailstore: Mailstore, clock: ManualClock) -> AsyncIterator[list[Mailstore]]:
+    other = new_mailstore(settings, clock)
     await other.start()
     yield [mailstore, other]
     await other.drain()
@@ -342,3 +344,60 @@ async def test_a_body_is_not_swept_from_under_a_copy_that_is_being_filed(stores:
         text = await second.views.summaries("carl", his.id, [his.uidnext - 1], ["body"])
         (row,) = store.SummariesReply.model_validate_json(text).rows
         assert row.mail_id == mail.mail_id
+
+
+async def test_one_has_a_duty_until_it_gives_it_up_or_is_silent(stores: list[Store]) -> None:
+    first, second = stores
+    taken = await asyncio.gather(*[each.duties.mine("sweeping", 60) for each in (*stores, *stores)])
+    assert sorted(taken[:2]) == [False, True]
+    assert taken[:2] == taken[2:]
+    holder, other = (first, second) if taken[0] else (second, first)
+    assert await other.duties.mine("forgetting", 0.05)
+    await holder.duties.give_up()
+    assert await other.duties.mine("sweeping", 60)
+    await asyncio.sleep(0.1)
+    assert await holder.duties.mine("forgetting", 60)
+    assert not await holder.duties.mine("sweeping", 60)
+
+
+async def test_one_replica_reconciles(replicas: list[Mailstore], clock: ManualClock) -> None:
+    rounds: list[int] = []
+    for number, mailstore in enumerate(replicas):
+        reconciler = mailstore.reconciler
+        assert reconciler is not None
+
+        async def round_(number: int = number) -> None:
+            rounds.append(number)
+
+        reconciler.round = round_  # type: ignore[method-assign]
+    await clock.advance(3_600)
+    await settled(rounds, 1)
+    await clock.advance(3_600)
+    await settled(rounds, 2)
+    assert len(set(rounds)) == 1
+
+
+async def settled(rounds: list[int], count: int) -> None:
+    async with asyncio.timeout(5):
+        while len(rounds) < count:
+            await asyncio.sleep(0.01)
+    await asyncio.sleep(0.1)
+    assert len(rounds) == count
+
+
+async def test_children_are_taken_from_each_others_sight(place: Place) -> None:
+    async with AsyncExitStack() as stack:
+        boxes = []
+        for _ in range(2):
+            made, outbox, database = await open_store(place, SystemClock())
+            stack.push_async_callback(database.close)
+            boxes.append(outbox)
+        mail = make_mail("bob")
+        child = settle.Child(
+            mail_id=new_mail_id(NOW), kind="redirect", reverse_path="", recipients=["x@far.test"], body="same"
+        )
+        await made.settling.settle(request([mail], children=[child]))
+        rows = [row.mail_id for each in await asyncio.gather(*[box.due(50) for box in boxes]) for row in each]
+        assert rows == [child.mail_id]
+        await boxes[0].delete(rows)
+        assert await boxes[1].due(50) == []

@@ -43,6 +43,9 @@ MOST_PATIENCE = 6 * 3600.0
 COLLECT_EVERY = 20
 """Rounds between two deletions of what nothing needs: each looks at all packs, and space is not needed at once."""
 
+LEASE_ROUNDS = 2.5
+"""How long a replica that says nothing keeps this duty: it may miss one round, and its death costs two."""
+
 RETRY_SECONDS = 3.0
 """After a round that failed: at a start of everything, the relay may answer a little later than we do."""
 
@@ -105,9 +108,13 @@ class Reconciler:
             self._wake.clear()
             pause = RETRY_SECONDS
             try:
-                await self.round()
-                self.problem = "ok"
                 pause = self._settings.reconcile_seconds
+                # Replicas without it stay suspicious: one of them begins by looking at everything.
+                if await self._store.duties.mine("reconciler", LEASE_ROUNDS * pause):
+                    pause = RETRY_SECONDS
+                    await self.round()
+                    pause = self._settings.reconcile_seconds
+                self.problem = "ok"
             except (BusError, DatabaseError, JournalError, OSError) as error:
                 self.problem = f"{type(error).__name__}: {error}"
                 log.warning("reconciling failed", reason=self.problem)

@@ -38,6 +38,9 @@ FIRST_SECONDS = 900.0
 PAUSE = 0.05
 """Seconds between two slices: forgetting takes at most a tenth of the writer's time."""
 
+LEASE_ROUNDS = 1.5
+"""How long a replica that died keeps this duty: nothing of it is urgent."""
+
 DAY = 86_400.0
 
 COPIES_SECONDS = 3_600.0
@@ -79,8 +82,16 @@ class Retention:
     async def _run(self) -> None:
         await self._clock.sleep(FIRST_SECONDS)
         while True:
-            await self.round()
+            if await self._is_ours():
+                await self.round()
             await self._clock.sleep(self._settings.retention_seconds)
+
+    async def _is_ours(self) -> bool:
+        try:
+            return await self._store.duties.mine("retention", LEASE_ROUNDS * self._settings.retention_seconds)
+        except DatabaseError as error:
+            log.warning("database", error=str(error))
+            return False
 
     async def round(self) -> None:
         """Forget all that may be forgotten now. What fails is tried again in the next round."""

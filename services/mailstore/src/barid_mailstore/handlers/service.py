@@ -1,10 +1,14 @@
 """The mailstore: opens its doors, answers, reconciles, drains."""
 
+import asyncio
+
 from barid_runtime.bus.port import Bus
+from barid_runtime.database.port import DatabaseError
 from barid_runtime.logging import get_logger
 from barid_runtime.metrics import Metrics
 
 from ..ports.doors import Doors, OpenDoors
+from ..ports.store import Store
 from ..settings import Settings
 from .limits import Limits
 from .mailboxes import MailboxHandlers
@@ -17,6 +21,9 @@ from .settling import Meters, SettlingHandlers
 from .sweeper import Sweeper
 from .telling import Teller
 from .tracing import TraceHandlers
+
+GIVE_UP_SECONDS = 1.0
+"""Of a drain, if the database is away."""
 
 log = get_logger("mailstore")
 
@@ -78,7 +85,17 @@ class Mailstore:
         self.retention = self.reconciler = self._sweeper = self._limits = None
         doors, self.doors = self.doors, None
         if doors is not None:
+            await self._give_up_duties(doors.store)
             await doors.close()
+
+    @staticmethod
+    async def _give_up_duties(store: Store) -> None:
+        """A courtesy to the other replicas: they need not wait until our time is over."""
+        try:
+            async with asyncio.timeout(GIVE_UP_SECONDS):
+                await store.duties.give_up()
+        except (DatabaseError, TimeoutError) as error:
+            log.warning("duties kept", reason=str(error) or "in time")
 
     @property
     def bus(self) -> Bus | None:

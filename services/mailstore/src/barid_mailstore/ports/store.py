@@ -194,6 +194,16 @@ class Bodies(Protocol):
     async def is_closed(self, pack: str) -> bool: ...
 
 
+class Duties(Protocol):
+    """What one of several replicas does for all. It saves work, no more: all of it is harmless if two do it."""
+
+    async def mine(self, name: str, seconds: float) -> bool:
+        """Take it or keep it, for so long; False: another has it."""
+
+    async def give_up(self) -> None:
+        """All that is ours: another need not wait for its end."""
+
+
 @dataclass(frozen=True, slots=True)
 class Store:
     settling: Settling
@@ -208,3 +218,4 @@ class Store:
     bodies: Bodies
     accounts: Accounts
     retention: Retention
+    duties: Duties

@@ -17,10 +17,10 @@ _DUE = f"SELECT {_COLUMNS} FROM outbox WHERE given_up IS NULL ORDER BY at, mail_
 CLAIM_MS = 60_000
 """That a replica has to journal what it took; then another does, under the same id. By the database's time."""
 
-_NOW = "CAST(extract(epoch FROM statement_timestamp()) * 1000 AS BIGINT)"
+NOW = "CAST(extract(epoch FROM statement_timestamp()) * 1000 AS BIGINT)"
 _CLAIM = (
-    f"UPDATE outbox SET claimed = {_NOW} + {CLAIM_MS} WHERE mail_id IN (SELECT mail_id FROM outbox"  # noqa: S608
-    f" WHERE given_up IS NULL AND claimed < {_NOW} ORDER BY at, mail_id LIMIT ? FOR UPDATE SKIP LOCKED)"
+    f"UPDATE outbox SET claimed = {NOW} + {CLAIM_MS} WHERE mail_id IN (SELECT mail_id FROM outbox"  # noqa: S608
+    f" WHERE given_up IS NULL AND claimed < {NOW} ORDER BY at, mail_id LIMIT ? FOR UPDATE SKIP LOCKED)"
     f" RETURNING {_COLUMNS}"
 )
 

@@ -3,10 +3,12 @@
 from barid_runtime.clock import Clock
 from barid_runtime.database.door import Place, open_at
 from barid_runtime.database.port import Database
+from barid_runtime.ids import new_id
 
 from ...ports.store import Store
 from .accounts import TableAccounts
 from .copying import TableCopying
+from .duties import TableDuties
 from .held import TableHeld
 from .index import Index
 from .ledger import TableLedger
@@ -47,5 +49,6 @@ def table_store(database: Database, clock: Clock, *, shared: bool = False) -> tu
         bodies=TableBodies(index),
         accounts=TableAccounts(index),
         retention=TableRetention(index),
+        duties=TableDuties(index, new_id(), shared=shared),
     )
     return store, TableOutbox(index, claiming=shared)
