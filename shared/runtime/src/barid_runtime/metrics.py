@@ -22,6 +22,9 @@ SIZES = (1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0, 500.0, 1000.0)
 
 FORBIDDEN_LABELS = frozenset({"address", "account", "login", "mail_id", "ip", "peer", "domain", "subject"})
 
+__all__ = ["Counter", "Gauge", "Histogram", "Metrics"]
+"""The library's kinds, for annotations: nobody else imports it."""
+
 REGISTRY = CollectorRegistry()
 ProcessCollector(registry=REGISTRY)
 GCCollector(registry=REGISTRY)

@@ -2,9 +2,7 @@
 
 from functools import lru_cache
 
-from prometheus_client import Counter
-
-from barid_runtime.metrics import Metrics
+from barid_runtime.metrics import Counter, Metrics
 
 
 class Measures:
