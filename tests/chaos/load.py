@@ -26,9 +26,6 @@ PATIENCE = 30.0
 
 THREADS: tuple[tuple[Door, int], ...] = (("mx", 4), ("submission", 1), ("lmtp", 1), ("append", 1))
 
-UNSURE = b"[UNAVAILABLE]"
-"""In the NO to an upload: the index did not answer in time, but may have heard, and do it when it comes to itself."""
-
 HUGE_AFTER = 100
 """Mails accepted, so that the huge ones meet the blows."""
 
@@ -194,9 +191,9 @@ class Load:
 
     def _append(self, reader: imaplib.IMAP4, letter: Letter) -> None:
         letter.fate, letter.taken = "unknown", letter.recipients
-        status, said = reader.append("Drafts", "(\\Seen \\Draft)", None, letter.raw)
-        if status == "OK" or UNSURE not in said[0]:
-            self._settle(letter, status == "OK")
+        # A NO promises that it isn't there. Of what it doesn't know, a server says nothing, and BYE.
+        status, _ = reader.append("Drafts", "(\\Seen \\Draft)", None, letter.raw)
+        self._settle(letter, status == "OK")
 
     def _settle(self, letter: Letter, accepted: bool) -> None:
         letter.fate = "accepted" if accepted else "refused"
@@ -228,8 +225,12 @@ class Load:
                     continue
                 uids = ",".join(map(str, chosen))
                 _ok(reader.uid("STORE", uids, "+FLAGS.SILENT", "(\\Flagged)"))
-                self.perhaps_moved.update(chosen.values())
-                _ok(reader.uid("MOVE", uids, "Sorted"))
+                unmoved = set(chosen.values()) - self.perhaps_moved
+                self.perhaps_moved |= unmoved
+                reply = reader.uid("MOVE", uids, "Sorted")
+                if reply[0] == "NO":
+                    self.perhaps_moved -= unmoved
+                _ok(reply)
                 self.moved.update(chosen.values())
 
     def _expunge(self) -> None:
