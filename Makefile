@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 PACKAGES := $(sort $(dir $(wildcard shared/*/pyproject.toml services/*/pyproject.toml)))
 STAMP := $(VENV)/.installed
 
-.PHONY: help setup run test soak bench lint lock clean
+.PHONY: help setup run test soak bench lint images images-test kube-validate lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -39,6 +39,15 @@ lint: setup ## ruff, mypy and the import contracts
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+images: ## build every service's image, and those of what it stands on, with docker, podman or buildah
+	deploy/images/make.sh
+
+images-test: setup ## start each image as its user on a read-only root and ask how it is (buildah and root, after make images)
+	$(BIN)/pytest deploy/images/tests
+
+kube-validate: setup ## ask a real Kubernetes (KUBECONFIG) about every overlay; changes nothing there
+	KUBECTL=$(abspath $(BIN)/kubectl) deploy/k8s/validate.sh
 
 lock: ## pin all dependencies with hashes, naming no host
 	$(BIN)/python tools/third_party.py | cat - dev-requirements.in | $(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url -o requirements.lock -

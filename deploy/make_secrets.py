@@ -35,7 +35,7 @@ def make(database: str, access_key: str, secret_key: str) -> Secrets:
             own["database_url"] = f"postgresql://{service}:{roles[service]}@{database}"
     found["admin"]["admin_api_key"] = password()
     found["s3"] = {"s3_access_key": access_key, "s3_secret_key": secret_key}
-    found["nats"] = {"passwords.conf": nats({"route": password(), **bus})}
+    found["nats"] = {"passwords.conf": nats_users(bus), "routes.conf": nats_routes(password())}
     found["postgres"] = {"postgres": password(), **roles}
     found["s3-server"] = {
         "seaweedfs.json": json.dumps(seaweedfs(access_key, secret_key)),
@@ -49,12 +49,15 @@ def password() -> str:
     return secrets.token_hex(24)
 
 
-def nats(passwords: dict[str, str]) -> str:
-    """Variables for nats.conf and users.conf. In quotes: 12e4… would be read as a number. Servers log in to each
-    other by the URLs of their routes, so these are as secret."""
-    routes = [f"nats://route:{passwords['route']}@{server}:6222" for server in BUS]
-    lines = [f'{user.upper()}_PASSWORD: "{each}"' for user, each in passwords.items()]
-    return "\n".join([*lines, f"ROUTES: {json.dumps(routes)}", ""])
+def nats_users(passwords: dict[str, str]) -> str:
+    """Variables of users.conf. In quotes: 12e4… would be read as a number."""
+    return "".join(f'{user.upper()}_PASSWORD: "{each}"\n' for user, each in passwords.items())
+
+
+def nats_routes(between: str) -> str:
+    """Variables of nats.conf, for servers that log in to each other; apart, for NATS takes none that is not used."""
+    routes = [f"nats://route:{between}@{each}:6222" for each in BUS]
+    return f'ROUTE_PASSWORD: "{between}"\nROUTES: {json.dumps(routes)}\n'
 
 
 def seaweedfs(access_key: str, secret_key: str) -> object:

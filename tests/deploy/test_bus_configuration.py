@@ -1,0 +1,40 @@
+"""The bus's configuration is one that nats-server takes, with the users that the code knows."""
+
+import os
+import runpy
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from barid_runtime.bus.embedded import find_program
+
+from .manifests import K8S, ROOT
+
+
+def test_users_are_those_of_the_code() -> None:
+    """If not: .venv/bin/python deploy/nats_users.py > deploy/k8s/parts/nats/users.conf"""
+    made = runpy.run_path(str(ROOT / "deploy/nats_users.py"))["users_conf"]()
+    assert (K8S / "parts/nats/users.conf").read_text() == made
+
+
+@pytest.mark.parametrize("configuration", ["parts/nats/nats.conf", "overlays/single-node/nats.conf"])
+def test_a_server_takes_it(configuration: str, tmp_path: Path) -> None:
+    secrets = tmp_path / "secrets"
+    subprocess.run([sys.executable, ROOT / "deploy/make_secrets.py", "folder", secrets], check=True)
+    (tmp_path / "nats.conf").write_text((K8S / configuration).read_text())
+    (tmp_path / "users.conf").write_text((K8S / "parts/nats/users.conf").read_text())
+    for file in (secrets / "nats").iterdir():
+        (tmp_path / file.name).write_text(file.read_text())
+
+    done = subprocess.run(
+        [find_program(), "--config", tmp_path / "nats.conf", "-t"],
+        capture_output=True,
+        text=True,
+        check=False,
+        env=os.environ | {"POD_NAME": "nats-0"},
+    )
+
+    assert done.returncode == 0, done.stderr
+    assert "is valid" in done.stderr
