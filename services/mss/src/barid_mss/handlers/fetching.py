@@ -20,7 +20,7 @@ from barid_protocols.imap.flags import SEEN
 from barid_protocols.imap.responses import Completion, no, ok
 from barid_protocols.mime.bodystructure import body_from_bodystructure
 from barid_runtime.bus.port import BusError
-from barid_runtime.journal.port import JournalError
+from barid_runtime.journal.port import BodyUnavailable, JournalError
 from barid_runtime.logging import get_logger
 
 from ..views.summaries import Card
@@ -235,6 +235,8 @@ class _Fetching:
                 piece = await section_of(section, message)
             except NoSuchPart:
                 line.add(fetch_responses.section_part(section, None))
+            except BodyUnavailable:
+                raise  # the command is answered NO: what is there, but not now, isn't shown as NIL
             except JournalError as error:
                 self._unreadable(index, card.mail_id, error)
                 line.add(fetch_responses.section_part(section, None))
@@ -253,7 +255,8 @@ class _Fetching:
                 await session.room()
         except JournalError as error:
             self._unreadable(index, piece.message.mail_id, error)
-            session.desk.unreadable.add(piece.message.mail_id)
+            if not isinstance(error, BodyUnavailable):
+                session.desk.unreadable.add(piece.message.mail_id)
             session.wire.abort()
             raise ConnectionResetError from error
 

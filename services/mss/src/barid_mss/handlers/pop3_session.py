@@ -33,7 +33,7 @@ from barid_protocols.pop3 import (
 from barid_protocols.pop3.events import Event
 from barid_runtime.bus.port import BusError
 from barid_runtime.bus.typed import call
-from barid_runtime.journal.port import JournalError
+from barid_runtime.journal.port import BodyUnavailable, JournalError
 from barid_runtime.logging import get_logger
 from barid_runtime.networks import is_loopback
 
@@ -201,6 +201,8 @@ class Pop3Session(Driver):
             first = await anext(slices, b"")
         except JournalError as error:
             self._unreadable(card.mail_id, error)
+            if isinstance(error, BodyUnavailable):
+                raise Refused("the message can't be read now; try again later", ResponseCode.SYS_TEMP) from error
             raise Refused("the message can't be read", ResponseCode.SYS_PERM) from error
         self.wire.write(core.send(MessageStarted(message.size)))
         self.wire.write(core.send_chunk(first))
@@ -212,7 +214,8 @@ class Pop3Session(Driver):
                 await self.room()
         except JournalError as error:
             self._unreadable(card.mail_id, error)
-            desk.unreadable.add(card.mail_id)
+            if not isinstance(error, BodyUnavailable):
+                desk.unreadable.add(card.mail_id)
             self.wire.abort()
             raise ConnectionResetError from error
         self.wire.write(core.send_end())

@@ -5,7 +5,7 @@ from barid_protocols.imap.errors import ImapError
 from barid_protocols.imap.gate import completion_of
 from barid_protocols.imap.responses import Completion, no
 from barid_runtime.bus.port import BusError, OperationFailed
-from barid_runtime.journal.port import JournalError, JournalFull
+from barid_runtime.journal.port import BodyUnavailable, JournalError, JournalFull
 from barid_runtime.logging import get_logger
 
 from ..views.view import MailboxGone
@@ -50,6 +50,9 @@ def answer_to(error: Exception, command: bytes) -> Completion:
     if isinstance(error, BusError):
         log.warning("mailstore doesn't answer", command=command.decode(), error=repr(error))
         return no("The mailstore is not available; try again later", codes.UNAVAILABLE)
+    if isinstance(error, BodyUnavailable):
+        log.warning("body not there now", command=command.decode(), error=str(error))
+        return no("The message can't be read now; try again later", codes.UNAVAILABLE)
     if isinstance(error, JournalFull):
         return no("No space left on the server; try again later", codes.UNAVAILABLE)
     if isinstance(error, JournalError):

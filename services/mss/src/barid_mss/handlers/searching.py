@@ -31,7 +31,7 @@ from barid_protocols.mime.dates import parse_date
 from barid_protocols.mime.decode import MAX_TEXT, text_of, text_parts
 from barid_protocols.mime.headers import HeaderBlock
 from barid_protocols.mime.words import decode_words
-from barid_runtime.journal.port import JournalError
+from barid_runtime.journal.port import BodyUnavailable, JournalError
 from barid_runtime.logging import get_logger
 
 from ..views.summaries import Card
@@ -202,6 +202,8 @@ class _Searching:
                     break
                 await self._breathe()
             return "\n".join(texts).casefold()
+        except BodyUnavailable:
+            raise
         except JournalError as error:
             self.unreadable = True
             log.error(  # noqa: TRY400 - the text says it all

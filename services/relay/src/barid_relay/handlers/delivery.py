@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator, Callable
 from time import perf_counter
 
-from barid_runtime.journal.port import BodyReader, JournalError
+from barid_runtime.journal.port import BodyReader, BodyUnavailable, JournalError
 from barid_runtime.logging import get_logger
 
 from ..policy.mx import LOOP
@@ -53,6 +53,10 @@ class Line:
             letter = self._letter(parcel, left, may_end)
             try:
                 given = await self._send(letter)
+            except BodyUnavailable as error:
+                log.warning("body not there now", mail_id=parcel.mail_id, error=str(error))
+                later = Answer(Fate.DEFERRED, "4.3.0", reason=f"the body can't be read now: {error}")
+                given = [later] * len(left)
             except JournalError as error:
                 log.error("body unreadable", mail_id=parcel.mail_id, error=f"{type(error).__name__}: {error}")  # noqa: TRY400
                 lost = Answer(Fate.HELD, "5.3.0", reason=f"the body can't be read: {error}")

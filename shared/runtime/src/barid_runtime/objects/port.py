@@ -2,6 +2,7 @@
 
 ObjectError               the root; its text is safe for logs
 ├── ObjectMissing         the store answers, and has no such object
+│   └── ObjectEnds        it has, but it ends before what was asked for
 ├── ObjectsRefused        it refuses us: a key that is wrong, no leave, no bucket. Only an operator mends it
 └── ObjectsUnavailable    it doesn't answer, or with an error of its own: whether it did what was asked is not known
 """
@@ -17,6 +18,10 @@ class ObjectError(Exception):
 
 class ObjectMissing(ObjectError):
     """No such object."""
+
+
+class ObjectEnds(ObjectMissing):
+    """Nothing stands at that offset."""
 
 
 class ObjectsRefused(ObjectError):

@@ -16,7 +16,7 @@ from minio import Minio
 from minio.error import InvalidResponseError, MinioException, S3Error, ServerError
 
 from .place import S3Place
-from .port import Listed, ObjectError, ObjectMissing, ObjectsRefused, ObjectsUnavailable
+from .port import Listed, ObjectEnds, ObjectError, ObjectMissing, ObjectsRefused, ObjectsUnavailable
 
 PART = 8 * 1024 * 1024
 """Bytes of a part of a large object: its memory."""
@@ -131,7 +131,9 @@ class Bucket:
         text = f"{self._where}: status {status}{' ' + code if code else ''}"
         if code == "NoSuchBucket":
             return ObjectsRefused(f"{text}: there is no such bucket; make it, or correct BARID_S3_BUCKET")
-        if status in (404, 416):
+        if status == 416:
+            return ObjectEnds(text)
+        if status == 404:
             return ObjectMissing(text)
         if status in _REFUSALS:
             return ObjectsRefused(f"{text}: look at BARID_S3_ACCESS_KEY, BARID_S3_SECRET_KEY and BARID_S3_REGION")

@@ -6,7 +6,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 from barid_contracts.mail import BodyRef
 
-from ...objects.port import ObjectError, ObjectMissing, ObjectStore
+from ...clock import Clock, SystemClock
+from ...objects.place import KEEP_MOST
+from ...objects.port import ObjectEnds, ObjectError, ObjectMissing, ObjectStore
 from .. import record
 from ..bodies import INLINE, STRIDE, behind, checked_body, extent, lead_table
 from ..port import CHUNK, BodyCorrupt, BodyMissing, BodyUnavailable
@@ -20,11 +22,19 @@ PAUSES = (0.1, 0.5)
 """Seconds before each further try: who reads waits for it, and may be told to come again."""
 
 
+RETURNS = 3600.0 + KEEP_MOST
+"""Seconds after the beginning of a writer's hour, or a large mail's acceptance, within which what the store lost may be
+sent again from a copy: to say that it is lost would have it held, or given back to its sender."""
+
+
 class BucketBodies:
     """cache: bytes of what was read lately that are kept. Reads need a running loop."""
 
-    def __init__(self, store: ObjectStore, cache: int, *, close: Callable[[], None] | None = None) -> None:
+    def __init__(
+        self, store: ObjectStore, cache: int, clock: Clock | None = None, *, close: Callable[[], None] | None = None
+    ) -> None:
         self._store = store
+        self._clock = clock or SystemClock()
         self._close = close
         self._executor = ThreadPoolExecutor(READERS, thread_name_prefix="bodies")
         self.blocks = Blocks(self._get, cache)
@@ -81,12 +91,18 @@ class BucketBodies:
             try:
                 return await loop.run_in_executor(self._executor, self._store.get, key, offset, length)
             except ObjectMissing as error:
+                if not isinstance(error, ObjectEnds) and self._may_return(key):
+                    raise BodyUnavailable(f"the body is not there now: {error}") from error
                 raise BodyMissing(f"no such body: {error}") from error
             except ObjectError as error:
                 if pause is None:
                     raise BodyUnavailable(f"the body can't be read now: {error}") from error
                 await asyncio.sleep(pause)
         raise AssertionError
+
+    def _may_return(self, key: str) -> bool:
+        begun = keys.time_of(key.rpartition("/")[0] if key.endswith(".pack") else key)
+        return abs(self._clock.now() - begun) < RETURNS
 
 
 def _key(ref: BodyRef) -> str:

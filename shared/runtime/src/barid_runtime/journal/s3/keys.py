@@ -32,10 +32,7 @@ _TIME = slice(-26, -16)
 
 def hour_of(folder: str) -> str:
     """UTC, of a writer's folder `<service>.<incarnation>`."""
-    ms = 0
-    for character in folder[_TIME]:
-        ms = ms << 5 | _DIGIT[character]
-    return hour_name(ms / 1000)
+    return hour_name(time_of(folder))
 
 
 def hour_name(now: float) -> str:
@@ -48,6 +45,14 @@ def beginning(hour: str) -> float:
         return float(calendar.timegm(time.strptime(hour, "%Y%m%d%H")))
     except ValueError:
         return 0.0
+
+
+def time_of(name: str) -> float:
+    """Epoch seconds of an incarnation's beginning or of a mail: of what ends in an id."""
+    ms = 0
+    for character in name[_TIME]:
+        ms = ms << 5 | _DIGIT.get(character, 0)
+    return ms / 1000
 
 
 def pack_key(name: str) -> str | None:
