@@ -21,6 +21,13 @@ def test_unless_told_otherwise_it_is_captured_and_the_text_says_where_to_look() 
     assert "`barid captured list --data /srv/mail`" in said()
 
 
+def test_how_to_send_it_is_said_so_that_it_works() -> None:
+    """On the same data, and with all that the option needs."""
+    assert "`barid up --data /srv/mail --outbound direct`" in said()
+    assert "`smarthost --smarthost HOST:PORT`" in said()
+    UpOptions(data=Path("/srv/mail"), outbound="smarthost", smarthost="host.test:25").check()
+
+
 @pytest.mark.parametrize(
     ("options", "words"),
     [

@@ -58,7 +58,8 @@ def _elsewhere(relay: Mapping[str, Any], data: Path, barid: str) -> list[str]:
         return [f"Mail for other domains is sent, by {relay['smarthost']}.", *routed]
     return [
         f"Mail for other domains is captured: kept here, not sent. See `{barid} captured list{_where(data)}`;",
-        f"`{barid} up --outbound direct` or `--outbound smarthost` sends it.",
+        f"`{barid} up{_where(data)} --outbound direct` sends it, to their mail exchangers; instead of `direct`,",
+        "`smarthost --smarthost HOST:PORT` sends it by that host.",
         *routed,
     ]
 
