@@ -58,6 +58,7 @@ class Scheduler:
         self._wake = asyncio.Event()
         self._look = True
         self._next_look = 0.0
+        self._next_count = 0.0
         self._task: asyncio.Task[None] | None = None
         self._closing = False
         self.problem = "ok"
@@ -112,9 +113,7 @@ class Scheduler:
             try:
                 now = self._clock.now()
                 found, next_due = await self._queue.due(int(now * 1000))
-                depth = await self._queue.depth(int(now * 1000))
-                for state, count in depth.items():
-                    self._meters.depth[state].set(count)
+                await self._count(now)
                 if next_due is not None:
                     pause = min(self._poll, max(next_due / 1000 - now, 0.01))
                 self.problem = "ok"
@@ -128,6 +127,13 @@ class Scheduler:
             self._next_look = self._clock.now() + pause
             if not self._look:
                 await rest(self._clock, pause, self._wake)
+
+    async def _count(self, now: float) -> None:
+        """For the meters. It walks the whole queue, and we look more often than that is worth."""
+        if now >= self._next_count:
+            self._next_count = now + POLL
+            for state, count in (await self._queue.depth(int(now * 1000))).items():
+                self._meters.depth[state].set(count)
 
     # --- giving turns
 
