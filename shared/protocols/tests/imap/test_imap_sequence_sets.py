@@ -26,13 +26,17 @@ def plainly(ranges: list[tuple[int, int]], last: int) -> set[int]:
     return named
 
 
+def chosen(parsed: SequenceSet, column: "array[int]") -> list[int]:
+    return [uid for start, stop in parsed.slices_of_uids(column) for uid in column[start:stop]]
+
+
 @settings(max_examples=100)
 @given(ranges=sets, uids=st.sets(st.integers(1, 60), min_size=1))
 def test_uids_are_those_named(ranges: list[tuple[int, int]], uids: set[int]) -> None:
     column = array("I", sorted(uids))
     named = plainly(ranges, column[-1])
     parsed = SequenceSet.parse(written(ranges))
-    assert list(parsed.uids_in(column)) == [uid for uid in column if uid in named]
+    assert chosen(parsed, column) == [uid for uid in column if uid in named]
     assert [parsed.contains(uid, column[-1]) for uid in column] == [uid in named for uid in column]
 
 
@@ -74,7 +78,7 @@ def test_the_largest_uid_is_a_number_and_star_is_above_it() -> None:
 
 
 def test_star_beyond_the_last_uid_names_the_last_message() -> None:
-    assert list(SequenceSet.parse(b"559:*").uids_in(array("I", [3, 500]))) == [500]
+    assert chosen(SequenceSet.parse(b"559:*"), array("I", [3, 500])) == [500]
 
 
 def test_an_empty_mailbox_has_no_uids_and_no_numbers() -> None:

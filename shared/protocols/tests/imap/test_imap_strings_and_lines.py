@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from barid_protocols.imap import codes, quoting, responses
-from barid_protocols.imap.dates import format_date_time, format_epoch, parse_date_time
+from barid_protocols.imap.dates import format_epoch, parse_date_time
 from barid_protocols.imap.errors import SyntaxProblem, UserError
 from barid_protocols.imap.fetch import Attribute, BodySection, Load, label, load_of, parse_items, sets_seen
 from barid_protocols.imap.fetch_responses import fetch_line, flags_lines, section_part
@@ -39,8 +39,8 @@ def test_a_reply_is_one_line_whatever_its_text(text: str, code: bytes) -> None:
 @given(seconds=st.integers(0, 4_000_000_000), minutes=st.integers(-14 * 60, 14 * 60))
 def test_dates_come_back(seconds: int, minutes: int) -> None:
     when = datetime.fromtimestamp(seconds, timezone(timedelta(minutes=minutes)))
-    assert parse_date_time(format_date_time(when).strip(b'"')) == when
-    assert format_epoch(seconds) == format_date_time(when.astimezone(UTC))
+    assert parse_date_time(when.strftime("%d-%b-%Y %H:%M:%S %z").encode()) == when
+    assert parse_date_time(format_epoch(seconds).strip(b'"')) == when.astimezone(UTC)
 
 
 @pytest.mark.parametrize(
@@ -140,4 +140,3 @@ def test_lines() -> None:
     )
     assert fetch_line(3, [b"UID 5"]) == b"* 3 FETCH (UID 5)\r\n"
     assert codes.modified([1, 2, 3]) == b"MODIFIED 1:3"
-    assert responses.preauth("hi") == b"* PREAUTH hi\r\n"

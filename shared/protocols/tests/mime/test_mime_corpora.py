@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from barid_protocols.mime.decode import decode_transfer, extract_text
+from barid_protocols.mime.decode import decode_transfer, text_of, text_parts
 from barid_protocols.mime.sections import PartNode, from_compact, single_part
 from barid_protocols.mime.summary import Summary, SummaryScanner, summarize
 
@@ -71,7 +71,8 @@ def test_all_messages_stream_as_they_stand(eml_folder: Path, read_imap: Callable
             assert (streamed.envelope, streamed.body_start) == (whole.envelope, whole.body_start), name
         assert len(read_imap(whole.envelope)) == 10
         assert read_imap(whole.bodystructure)
-        assert isinstance(extract_text(root_of(whole), lambda start, end, message=message: message[start:end]), str)
+        for node in text_parts(root_of(whole)):
+            assert isinstance(text_of(message[node.body_start : node.end], node), str)
 
 
 def test_senders_are_those_that_others_find(eml_folder: Path) -> None:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from barid_protocols.mime.charsets import decode_charset
 from barid_protocols.mime.dates import SentDate, parse_date
-from barid_protocols.mime.decode import decode_transfer, extract_text, html_to_text
+from barid_protocols.mime.decode import decode_transfer, html_to_text, text_of, text_parts
 from barid_protocols.mime.sections import from_compact
 from barid_protocols.mime.summary import summarize
 from barid_protocols.mime.words import decode_words, encode_words
@@ -121,8 +121,8 @@ def test_the_text_of_a_message() -> None:
         b"--x\r\nContent-Type: message/rfc822\r\n\r\nSubject: s\r\n\r\ninner\r\n--x--\r\n"
     )
     root = from_compact(summarize(message).parts)
-    assert extract_text(root, lambda start, end: message[start:end]).split() == ["first", "zwölf", "inner"]
-    assert extract_text(root, lambda start, end: message[start:end], limit=3) == "fir"
+    texts = [text_of(message[node.body_start : node.end], node) for node in text_parts(root)]
+    assert [text.strip() for text in texts] == ["first", "zwölf", "inner"]
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from barid_protocols.smtp import Address, AddressError, canonical_domain, parse_address, parse_path
 from barid_protocols.smtp.address import COMMON_PATH
-from barid_protocols.smtp.commands.parameters import decode_xtext, encode_xtext
+from barid_protocols.smtp.commands.parameters import decode_xtext
 
 
 @pytest.mark.parametrize(
@@ -120,7 +120,9 @@ def test_hostile_paths_cost_no_more_than_their_length() -> None:
 @settings(max_examples=50, deadline=None)
 @given(st.text(st.characters(min_codepoint=33, exclude_categories=["C", "Z"]), min_size=1, max_size=30))
 def test_xtext_round_trip(text: str) -> None:
-    assert decode_xtext(encode_xtext(text).encode()) == text
+    octets = text.encode()
+    written = "".join(chr(each) if 33 <= each <= 126 and each not in b"+=" else f"+{each:02X}" for each in octets)
+    assert decode_xtext(written.encode()) == text
 
 
 @pytest.mark.parametrize("value", [b"+", b"+0", b"+0D+0A", b"+ff", b"a=b", b"+FF"])

@@ -259,7 +259,8 @@ def test_starttls_discards_what_was_injected_before_and_after_its_answer() -> No
 def test_starttls_may_be_refused() -> None:
     conn = ServerConnection(MX)
     until(conn, StartTls, b"EHLO c\r\nSTARTTLS\r\n")
-    assert conn.send(replies.TLS_UNAVAILABLE) == replies.TLS_UNAVAILABLE.encoded
+    unavailable = Reply(454, "4.7.0", "TLS is not available now")
+    assert conn.send(unavailable) == unavailable.encoded
     assert talk(conn, b"NOOP\r\n")[1] == replies.OK.encoded
     with pytest.raises(LocalError):
         conn.tls_established()

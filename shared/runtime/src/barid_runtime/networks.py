@@ -7,11 +7,9 @@ Network = IPv4Network | IPv6Network
 
 LOOPBACK: tuple[Network, ...] = (IPv4Network("127.0.0.0/8"), IPv6Network("::1/128"))
 
-IPV4_PREFIX = 32
-"""One address. A /24 of a provider of virtual machines, or of an access provider, holds strangers to each other."""
-
 IPV6_PREFIX = 64
-"""One link: a single host has 2**64 addresses to choose from."""
+"""One link: a single host has 2**64 addresses to choose from. IPv4 addresses count one by one: a /24 of a provider of
+virtual machines, or of an access provider, holds strangers to each other."""
 
 
 @lru_cache(maxsize=8192)

@@ -31,7 +31,7 @@ LAST_WORDS = 1.0
 
 POLL = 0.02
 
-_CROWDED = {"imap": b"* BYE Too many connections\r\n", "pop3": b"-ERR [SYS/TEMP] too many connections\r\n"}
+_CROWDED = {"imap": b"* BYE Too many connections\r\n", "pop3": b"-ERR [SYS/TEMP] Too many connections\r\n"}
 
 log = get_logger("mss")
 
@@ -110,9 +110,7 @@ class MailStorageServer:
         if self._draining or not desk.gate.enter(wire.ip):
             self._measures.refused.labels(door.protocol).inc()
             if not door.implicit_tls:
-                wire.write(
-                    b"* BYE Too many connections\r\n" if door.protocol == "imap" else b"-ERR [SYS/TEMP] busy\r\n"
-                )
+                wire.write(_CROWDED[door.protocol])
             return None
         self._measures.sessions.labels(door.protocol).inc()
         return ImapSession(desk, wire, door) if door.protocol == "imap" else Pop3Session(desk, wire, door)

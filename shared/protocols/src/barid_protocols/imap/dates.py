@@ -50,26 +50,6 @@ def parse_date_time(value: bytes) -> datetime:
         raise SyntaxProblem("Invalid date-time") from None
 
 
-def format_date_time(value: datetime) -> bytes:
-    """A quoted ``date-time``; ``value`` must be aware."""
-    offset = value.utcoffset()
-    if offset is None:
-        raise ValueError("INTERNALDATE needs a time zone")
-    minutes = int(offset.total_seconds()) // 60
-    hours, rest = divmod(abs(minutes), 60)
-    return b'"%2d-%b-%04d %02d:%02d:%02d %b%02d%02d"' % (
-        value.day,
-        _MONTHS[value.month - 1],
-        value.year,
-        value.hour,
-        value.minute,
-        value.second,
-        b"-" if minutes < 0 else b"+",
-        hours,
-        rest,
-    )
-
-
 def format_epoch(seconds: int) -> bytes:
     """A quoted ``date-time`` in UTC from whole seconds since 1970: 0.8 µs, by way of a datetime 2.1 µs."""
     days, rest = divmod(seconds, _DAY)

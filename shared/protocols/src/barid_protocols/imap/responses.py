@@ -59,18 +59,6 @@ def untagged_ok(text: str, code: bytes = b"") -> bytes:
     return b"* " + _condition(Status.OK, text, code)
 
 
-def untagged_no(text: str, code: bytes = b"") -> bytes:
-    return b"* " + _condition(Status.NO, text, code)
-
-
-def untagged_bad(text: str, code: bytes = b"") -> bytes:
-    return b"* " + _condition(Status.BAD, text, code)
-
-
-def preauth(text: str, code: bytes = b"") -> bytes:
-    return b"* PREAUTH " + (b"[%b] " % code if code else b"") + quoting.text(text) + b"\r\n"
-
-
 def bye(text: str, code: bytes = b"") -> bytes:
     return b"* BYE " + (b"[%b] " % code if code else b"") + quoting.text(text) + b"\r\n"
 

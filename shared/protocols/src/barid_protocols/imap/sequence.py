@@ -8,7 +8,6 @@ Ranges are kept as they were written, since the order of COPYUID depends on noth
 from __future__ import annotations
 
 import re
-from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -108,17 +107,6 @@ class SequenceSet:
         if not slices and any(high != STAR for _, high in self.ranges):
             raise SyntaxProblem("The mailbox is empty")
         return slices
-
-    def uids_in(self, uids: array[int]) -> array[int]:
-        """The members of the sorted array ``uids`` that the set names, ascending."""
-        slices = self.slices_of_uids(uids)
-        if len(slices) == 1:
-            start, stop = slices[0]
-            return uids[start:stop]
-        found = array(uids.typecode)
-        for start, stop in slices:
-            found.extend(uids[start:stop])
-        return found
 
     def contains(self, number: int, last: int) -> bool:
         """Whether ``number`` is named, ``*`` being ``last``. For many numbers :meth:`resolve` once."""

@@ -3,7 +3,7 @@
 import binascii
 import html
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 from barid_protocols.mime.charsets import decode_charset
 from barid_protocols.mime.sections import PartNode
@@ -69,15 +69,3 @@ def text_of(data: bytes, node: PartNode) -> str:
     """The text of one part from the octets of its body, or their beginning."""
     text = decode_charset(decode_transfer(data, node.encoding), node.charset.encode("latin-1") or None)
     return html_to_text(text) if node.type == "text/html" else text
-
-
-def extract_text(root: PartNode, read: Callable[[int, int], bytes], limit: int = MAX_TEXT) -> str:
-    """All text of a message. ``read(start, end)`` gives octets of it; at most ``limit`` in sum are asked for."""
-    texts: list[str] = []
-    for node in text_parts(root):
-        if limit <= 0:
-            break
-        end = min(node.end, node.body_start + limit)
-        limit -= end - node.body_start
-        texts.append(text_of(read(node.body_start, end), node))
-    return "\n".join(texts)

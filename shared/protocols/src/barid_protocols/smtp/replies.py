@@ -109,7 +109,6 @@ NOT_SMTP = Reply(421, "4.7.0", "This is SMTP, closing")
 TRY_LATER = Reply(451, "4.3.0", "Local trouble, try again later")
 STORAGE_FULL = Reply(452, "4.3.1", "Insufficient storage, try again later")
 TOO_MANY_RECIPIENTS = Reply(452, "4.5.3", "Too many recipients in one transaction")
-TLS_UNAVAILABLE = Reply(454, "4.7.0", "TLS is not available now")
 AUTH_UNAVAILABLE = Reply(454, "4.7.0", "Authentication is not available now")
 
 # Permanent.
