@@ -19,6 +19,7 @@ from barid_admin.settings import Settings
 from barid_contracts import directory, queue, settle, store, trace
 from barid_contracts.base import Empty
 from barid_contracts.mail import BodyRef
+from barid_contracts.status import ServiceStatus, status_of
 from barid_runtime import logging
 from barid_runtime.bus.embedded import EmbeddedNats
 from barid_runtime.bus.nats import connect
@@ -87,8 +88,86 @@ async def test_a_service_that_is_away(alone: Alone) -> None:
         "bus": "up",
         "directory": "down",
         "mailstore": "down",
+        "mda": "down",
         "relay": "down",
+        "smtp_ingress": "down",
+        "mss": "down",
+        "admin": "down",  # nobody started it as a runner does
     }
+    assert status.json["services"][1]["detail"] == "silent: nobody is there"
+
+
+async def test_the_status_of_services(alone: Alone) -> None:
+    await alone.plays(status_of("mda"), ServiceStatus(checks={"bus": "ok", "mailstore": "does not answer"}))
+    await alone.plays(status_of("mss"), ServiceStatus(checks={"bus": "ok"}))
+    await alone.plays(status_of("relay"), ServiceStatus(checks={"bus": "ok"}))
+    await alone.plays(settle.RELAY_MISSING, OperationFailed("unavailable", "The relay can't do it now"))
+    services = {service["name"]: service for service in (await alone.ask("GET", "/v1/status")).json["services"]}
+    assert (services["mda"]["state"], services["mda"]["detail"]) == ("degraded", "mailstore: does not answer")
+    assert services["mda"]["checks"] == {"bus": "ok", "mailstore": "does not answer"}
+    assert (services["mss"]["state"], services["mss"]["detail"]) == ("up", "")
+    assert services["mss"]["milliseconds"] > 0
+    assert (services["relay"]["state"], services["relay"]["detail"]) == (
+        "degraded",
+        "unavailable: The relay can't do it now",
+    )
+
+
+async def test_guesses_at_a_password_are_limited(tmp_path: Path, alone: Alone) -> None:
+    """Of one network; the directory is asked no more then, not even with the right one."""
+    asked: list[str] = []
+
+    async def change(request: directory.PasswordChange) -> Empty:
+        asked.append(request.password)
+        if request.password != "right one":
+            raise OperationFailed("forbidden", "wrong login or password")
+        return Empty()
+
+    await alone.play(directory.PASSWORD_CHANGE, change)
+    service = build(settings_of(tmp_path, alone.nats.url, admin_preload=True, max_failed_logins=3))
+    await service.start()
+    api = Api(service.ports()["admin"], None)
+
+    async def try_with(password: str) -> Answer:
+        body = {"login": "bob@here.test", "password": password, "new_password": "a new one"}
+        return await asyncio.to_thread(api.ask, "POST", "/v1/password", body)
+
+    try:
+        assert (await try_with("right one")).status == 204
+        waited: list[float] = []
+        for _ in range(3):
+            began = time.monotonic()
+            said = await try_with("a guess")
+            waited.append(time.monotonic() - began)
+            assert (said.status, said.problem, said.json["detail"]) == (403, "forbidden", "wrong login or password")
+        assert waited[0] >= 0.5
+        assert waited[1] >= 1.0
+        for password in ("a guess", "right one"):
+            said = await try_with(password)
+            assert (said.status, said.problem) == (429, "too-many-requests")
+            assert int(said.headers["Retry-After"]) == 600
+        assert asked == ["right one", *["a guess"] * 3]
+    finally:
+        await service.drain()
+
+
+async def test_guesses_side_by_side_are_few(alone: Alone) -> None:
+    waiting = asyncio.Event()
+    asked: list[str] = []
+
+    async def change(request: directory.PasswordChange) -> Empty:
+        asked.append(request.password)
+        await waiting.wait()
+        return Empty()
+
+    await alone.play(directory.PASSWORD_CHANGE, change)
+    body = {"login": "bob@here.test", "password": "a guess", "new_password": "a new one"}
+    tries = [asyncio.ensure_future(alone.ask("POST", "/v1/password", body)) for _ in range(4)]
+    while len(asked) < 4:
+        await asyncio.sleep(0.01)
+    assert (await alone.ask("POST", "/v1/password", body)).problem == "too-many-requests"
+    waiting.set()
+    assert [(await each).status for each in tries] == [204] * 4
 
 
 @pytest.mark.parametrize(

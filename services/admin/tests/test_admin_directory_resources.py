@@ -1,6 +1,6 @@
 """Domains, accounts, aliases and scripts, as an operator manages them over HTTP."""
 
-from .house import Api, House, segment
+from .house import Answer, Api, House, segment
 
 
 def test_a_domain_is_made_changed_and_given_up(house: House, api: Api) -> None:
@@ -126,6 +126,60 @@ def test_passwords_are_long_enough(house: House, api: Api) -> None:
     assert (answer.problem, answer.json["errors"][0]["pointer"]) == ("invalid", "#/password")
     assert api.ask("PUT", f"/v1/accounts/{address}/password", {"password": "x" * 64}).status == 204
     assert "login" in api.ask("PUT", f"/v1/accounts/{address}/password", {"password": address}).json["detail"]
+
+
+def test_a_user_changes_their_own_password(house: House, api: Api) -> None:
+    address = house.new_account()
+    api.done("PUT", f"/v1/accounts/{address}/password", {"password": "the old one"})
+    user = house.api(None)
+
+    def change(old: str, new: str, login: str = address) -> Answer:
+        return user.ask("POST", "/v1/password", {"login": login, "password": old, "new_password": new})
+
+    said = change("the old one", "short")
+    assert (said.status, said.json["detail"]) == (422, "new_password: has at least 8 characters")
+    assert "the login" in change("the old one", address).json["detail"]
+    assert change("the old one", "the new one").status == 204
+    wrong = change("the old one", "another one")
+    assert (wrong.status, wrong.problem) == (403, "forbidden")
+    unknown = change("the old one", "another one", f"nobody-{address}")
+    assert unknown.json == wrong.json, "nobody learns who there is"
+    assert change("the new one", "the old one").status == 204
+    assert user.ask("GET", "/v1/accounts").status == 401
+    assert user.ask("GET", "/v1/password").status == 405
+    assert user.ask("POST", "/v1/passwords", {}).status == 401
+
+
+def test_an_alias_does_not_lead_in_circles(house: House, api: Api) -> None:
+    domain = house.new_domain()
+    bob = house.new_account(domain)
+    one, two = f"one@{domain}", f"two@{domain}"
+    answer = api.ask("PUT", f"/v1/aliases/{one}", {"targets": [one]})
+    assert (answer.status, answer.problem) == (409, "conflict")
+    assert answer.json["detail"] == f"{one} would lead back to itself and to nobody else"
+    api.done("PUT", f"/v1/aliases/{one}", {"targets": [two]})
+    assert api.ask("PUT", f"/v1/aliases/{two}", {"targets": [one]}).status == 409
+    assert api.ask("GET", f"/v1/aliases/{two}").status == 404, "nothing of it was kept"
+    api.done("PUT", f"/v1/aliases/{two}", {"targets": [one, bob]})
+    assert api.get(f"/v1/explain/{one}")["status"] == "local"
+
+
+def test_what_is_wrong_is_said_in_plain_words(house: House, api: Api) -> None:
+    answer = api.ask("GET", "/v1/trace", mail_id="nope")
+    assert answer.json["errors"] == [
+        {
+            "parameter": "mail_id",
+            "detail": "is no id of a mail, which has 26 characters: digits and capitals without I, L, O, U",
+        }
+    ]
+    answer = api.ask("POST", "/v1/accounts", {"address": "x@y.test", "password": "short", "quota": "1", "more": 1})
+    assert {error["pointer"]: error["detail"] for error in answer.json["errors"]} == {
+        "#/password": "has at least 8 characters",
+        "#/quota": "must be a whole number",
+        "#/more": "there is no such field",
+    }
+    assert api.ask("GET", "/v1/accounts", limit=0).json["errors"][0]["detail"] == "must be 1 or more"
+    assert api.ask("POST", "/v1/accounts", {}).json["errors"] == [{"pointer": "#/address", "detail": "is missing"}]
 
 
 def test_a_slash_is_part_of_a_name(house: House, api: Api) -> None:

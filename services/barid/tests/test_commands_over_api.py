@@ -62,6 +62,17 @@ def run(mail_system: MailSystem, monkeypatch: pytest.MonkeyPatch) -> Run:
     return command
 
 
+def test_a_user_changes_their_own_password(run: Run, mail_system: MailSystem, monkeypatch: pytest.MonkeyPatch) -> None:
+    bob = mail_system.account()
+    monkeypatch.setenv("BARID_API", mail_system.environment["BARID_API"])  # no key
+    words = ("account", "passwd", bob.address, "--password-stdin")
+    assert run(*words, stdin=f"{bob.password}\nopen sesame\n").lines == [f"{bob.address} has a new password"]
+    said = run(*words, stdin=f"{bob.password}\nanother one\n")
+    assert (said.code, said.err) == (1, "barid: wrong login or password\n")
+    assert run(*words, stdin="open sesame\nshort\n").err == "barid: new_password: has at least 8 characters\n"
+    assert run("account", "passwd", bob.address).code == 2
+
+
 def test_domains_and_accounts(run: Run) -> None:
     assert run("domain", "add", "Commands.Test").lines == ["commands.test is ours"]
     assert "commands.test" in run("domain", "list").out

@@ -58,7 +58,8 @@ def segment(text: str) -> str:
 
 
 class Client:
-    """One connection, reused. url: `http://host:port` or `https://…`; raises ValueError for others."""
+    """One connection, reused. url: `http://host:port` or `https://…`; raises ValueError for others. key: empty for what
+    users may do without one."""
 
     def __init__(self, url: str, key: str, *, timeout: float = TIMEOUT) -> None:
         parts = urlsplit(url if "//" in url else f"http://{url}")
@@ -118,7 +119,9 @@ class Client:
     def _ask(self, method: str, path: str, body: bytes | None, wait: float) -> bytes:
         import http.client
 
-        headers = {"Authorization": f"Bearer {self._key}", "Accept": "application/json"}
+        headers = {"Accept": "application/json"}
+        if self._key:
+            headers["Authorization"] = f"Bearer {self._key}"
         if body is not None:
             headers["Content-Type"] = "application/json"
         self._connection.timeout = self._timeout + wait

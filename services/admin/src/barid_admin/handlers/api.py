@@ -5,15 +5,18 @@ from typing import Any
 from fastapi import Depends, FastAPI, Request
 from starlette.responses import PlainTextResponse, Response
 
+from barid_runtime.failed_logins import FailedLogins
+
 from ..policy.keys import Keys
-from . import accounts, aliases, captured, domains, messages, problems, queue, sieve, tracing, waiting
+from . import accounts, aliases, captured, domains, messages, own_password, problems, queue, sieve, tracing, waiting
 from .desk import Desk
 from .gate import App, Gate
 from .problems import PROBLEMS, Problem, Refusal, wrong
 from .shapes import says_no
 
 DESCRIPTION = """\
-Operate a Barid mail system. Every request carries an API key (`Authorization: Bearer <key>`). Listings come in pages:
+Operate a Barid mail system. Every request carries an API key (`Authorization: Bearer <key>`), but for that with which
+a user changes their own password. Listings come in pages:
 give `next` as `cursor` for the page after. Errors are problem details (RFC 9457); their `type` is a page that says
 what to do. Addresses in paths are percent-encoded (`%2F` too).
 """
@@ -24,7 +27,7 @@ OF_BODIES = ("bad-request", "length-required", "too-large", "unsupported-media-t
 JSON_SCHEMA_PLACE = "#/components/schemas/{model}"
 
 
-def make_api(desk: Desk, keys: Keys) -> tuple[App, waiting.Waiting]:
+def make_api(desk: Desk, keys: Keys, failures: FailedLogins) -> tuple[App, waiting.Waiting]:
     """The ASGI app, and those who wait in it: they are to be woken before it ends."""
     app = FastAPI(
         title="Barid",
@@ -42,6 +45,7 @@ def make_api(desk: Desk, keys: Keys) -> tuple[App, waiting.Waiting]:
     routers = (
         domains.routes(desk),
         accounts.routes(desk),
+        own_password.routes(desk, failures),
         sieve.routes(desk),
         aliases.routes(desk),
         messages.routes(desk),

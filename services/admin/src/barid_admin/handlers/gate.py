@@ -3,7 +3,7 @@
 What changes something leaves a line in the log: who (the beginning of the key's hash), what, and how it ended.
 
 Without a key one may see the description of the API (`/openapi.json`) and of its problems: they hold no secrets, and
-tools need them first.
+tools need them first. And users may change their own password, for which they show the present one.
 """
 
 from collections.abc import Awaitable, Callable, MutableMapping
@@ -25,6 +25,9 @@ BODY_MOST = 4 * 1024 * 1024
 """Bytes of a request's body: the largest is a Sieve script, or an alias with a thousand targets."""
 
 _OPEN = ("/openapi.json", "/problems/")
+_OF_USERS = "/v1/password"
+"""Users have no keys: their password lets them in, and the handler limits guesses."""
+
 _LOOKING = ("GET", "HEAD", "OPTIONS")
 _CHANGING = ("POST", "PUT", "PATCH", "DELETE")
 
@@ -69,6 +72,8 @@ class Gate:
         scope["path"] = path
         if path.startswith(_OPEN):
             return None
+        if path == _OF_USERS:
+            return _unreadable(scope)
         key = _key(scope)
         if key is None:
             return problem("unauthorized", headers={"WWW-Authenticate": 'Bearer realm="barid"'})

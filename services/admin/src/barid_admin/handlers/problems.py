@@ -20,6 +20,8 @@ from barid_runtime.bus.port import BusError, BusUnavailable, DeadlineExceeded, N
 from barid_runtime.journal.port import BodyCorrupt, BodyMissing, JournalError
 from barid_runtime.logging import get_logger
 
+from ..policy.words import in_words
+
 MEDIA_TYPE = "application/problem+json"
 
 RETRY_AFTER = 2
@@ -42,6 +44,7 @@ PROBLEMS: dict[str, tuple[int, str, str]] = {
     "too-large": (413, "The request is too large", "Send less."),
     "unsupported-media-type": (415, "The body is of the wrong type", "Send JSON as `application/json`."),
     "invalid": (422, "Values are wrong", "Correct the values that `errors` or `detail` names."),
+    "too-many-requests": (429, "Too many failures, or too much at once", "Wait as long as `Retry-After` says."),
     "internal": (500, "A fault of ours", "The log of the service says more. Trying again may work."),
     "unavailable": (503, "A service is away", "Try again after the seconds that `Retry-After` says."),
     "timeout": (504, "A service did not answer in time", "Try again; what was asked for may have been done."),
@@ -92,8 +95,15 @@ class Problem(BaseModel):
 class Refusal(Exception):
     """A handler says no. name: one of PROBLEMS."""
 
-    def __init__(self, name: str, detail: str = "", errors: Sequence[FieldError] = ()) -> None:
+    def __init__(
+        self,
+        name: str,
+        detail: str = "",
+        errors: Sequence[FieldError] = (),
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
         super().__init__(name, detail)
+        self.headers = headers
         self.name = name
         self.detail = detail
         self.errors = errors
@@ -127,7 +137,7 @@ def install(app: FastAPI, routers: Sequence[APIRouter]) -> None:
 
     async def on_refusal(request: Request, error: Exception) -> Response:
         assert isinstance(error, Refusal)
-        return problem(error.name, error.detail, errors=error.errors)
+        return problem(error.name, error.detail, errors=error.errors, headers=error.headers)
 
     async def on_bus_error(request: Request, error: Exception) -> Response:
         assert isinstance(error, BusError)
@@ -203,7 +213,7 @@ def _methods(routers: Sequence[APIRouter], request: Request) -> set[str]:
 def _field_error(fault: dict[str, Any]) -> FieldError:
     """Without the value: it may be a password."""
     where, *path = fault["loc"] or ("body",)
-    text = str(fault["msg"]).removeprefix("Value error, ")
+    text = in_words(fault["type"], fault.get("ctx", {}), str(fault["msg"]))
     if where == "body":
         escaped = (str(part).replace("~", "~0").replace("/", "~1") for part in path)
         return FieldError(pointer="#" + "".join(f"/{part}" for part in escaped), detail=text)

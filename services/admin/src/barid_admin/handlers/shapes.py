@@ -8,12 +8,13 @@ from fastapi import Path, Query
 from pydantic import BaseModel, ConfigDict, StringConstraints
 
 from ..policy import cursors
+from ..policy.words import MAIL_ID_PATTERN
 from .problems import MEDIA_TYPE, PROBLEMS, wrong
 
 PAGE_MOST = 500
 PAGE_USUAL = 100
 
-MailId = Annotated[str, StringConstraints(pattern=r"^[0-9A-HJKMNP-TV-Z]{26}$")]
+MailId = Annotated[str, StringConstraints(pattern=MAIL_ID_PATTERN)]
 """Our name of a mail."""
 
 AddressInPath = Annotated[

@@ -5,8 +5,8 @@ from typing import Annotated
 
 import typer
 
-from ..client import segment
-from .command import EXIT_USAGE, Cascade, Session, command, fail, group
+from ..client import ApiError, segment
+from .command import EXIT_REFUSED, EXIT_USAGE, Cascade, Session, command, fail, group
 from .output import parse_size, size
 
 app = group("Those who log in.")
@@ -95,6 +95,31 @@ def password(
             fail("give --password, or pipe it in with --password-stdin", EXIT_USAGE)
         new = typer.prompt("New password", hide_input=True, confirmation_prompt=True)
     session.client.put(f"{_path(address)}/password", {"password": new})
+    session.say(f"{address} has a new password")
+
+
+@command(app, "passwd", key_needed=False)
+def passwd(
+    session: Session,
+    address: Address,
+    password_stdin: Annotated[
+        bool, typer.Option("--password-stdin", help="read the present and the new one from standard input, a line each")
+    ] = False,
+) -> None:
+    """Change your own password: asks for the present one, needs no API key."""
+    if password_stdin:
+        present, new = (sys.stdin.readline().rstrip("\r\n") for _ in range(2))
+    elif sys.stdin.isatty():
+        present = typer.prompt("Present password", hide_input=True)
+        new = typer.prompt("New password", hide_input=True, confirmation_prompt=True)
+    else:
+        fail("pipe both in with --password-stdin", EXIT_USAGE)
+    try:
+        session.client.post("/v1/password", {"login": address, "password": present, "new_password": new})
+    except ApiError as error:
+        if error.name != "forbidden" or session.as_json:
+            raise
+        fail(str(error), EXIT_REFUSED)  # a key, which the usual hint names, would not help
     session.say(f"{address} has a new password")
 
 

@@ -58,12 +58,14 @@ class Session:
             typer.echo(printable(text))
 
 
-def command(app: typer.Typer, name: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
+def command(
+    app: typer.Typer, name: str, *, key_needed: bool = True
+) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """Mount a function as a command of a group. Its first parameter is the Session, the others are its own; the
-    options that all commands have are added."""
+    options that all commands have are added. key_needed: else it is for users, who have none."""
 
     def mount(function: Callable[..., None]) -> Callable[..., None]:
-        app.command(name, help=inspect.getdoc(function))(connected(function))
+        app.command(name, help=inspect.getdoc(function))(connected(function, key_needed=key_needed))
         return function
 
     return mount
@@ -87,7 +89,7 @@ def group(help: str) -> typer.Typer:
     return typer.Typer(help=help, no_args_is_help=True, rich_markup_mode=None)
 
 
-def connected(function: Callable[..., None]) -> Callable[..., None]:
+def connected(function: Callable[..., None], *, key_needed: bool = True) -> Callable[..., None]:
     own = list(inspect.signature(function, eval_str=True).parameters.values())[1:]
     shared = [
         inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=_DEFAULTS[name], annotation=annotation)
@@ -99,7 +101,7 @@ def connected(function: Callable[..., None]) -> Callable[..., None]:
     def run(**given: Any) -> None:
         api, key, data, as_json = (given.pop(name) for name in _OPTIONS)
         try:
-            client = find(api, key, data)
+            client = find(api, key, data, key_needed=key_needed)
             try:
                 function(Session(client, as_json=as_json), **given)
             finally:
@@ -118,8 +120,10 @@ def connected(function: Callable[..., None]) -> Callable[..., None]:
     return run
 
 
-def find(api: str | None, key: str | None, data: Path) -> Client:
+def find(api: str | None, key: str | None, data: Path, *, key_needed: bool = True) -> Client:
     """By options or environment, else as the running system wrote it into its data folder."""
+    if not key_needed:
+        key = ""
     if api is None or key is None:
         from ..folder import read_json
 
@@ -134,10 +138,10 @@ def find(api: str | None, key: str | None, data: Path) -> Client:
         if key is None and (api is None or api.rstrip("/") == found.get("url")):
             key = found.get("api_key")
         api = api if api is not None else found["url"]
-    if not key:
+    if key_needed and not key:
         fail(f"no API key for {api}: give --api-key or BARID_API_KEY", EXIT_USAGE)
     try:
-        return Client(api, key)
+        return Client(api, key or "")
     except ValueError as error:
         fail(str(error), EXIT_USAGE)
 

@@ -7,7 +7,7 @@ from barid_runtime.bus.typed import announce
 
 from ..policy.addresses import canonical_domain, parse
 from ..policy.ownership import affected
-from ..policy.resolution import MAX_TARGETS, resolve
+from ..policy.resolution import MAX_TARGETS, goes_in_circles, resolve
 from ..ports import AliasRow, Book, Register, Store
 from .accounts import page_limits, told
 from .domains import address_of
@@ -42,6 +42,8 @@ class Aliases:
                 raise OperationFailed("conflict", f"{address} is an account")
             before = accounts_behind(register, address)
             register.put_alias(AliasRow(address, targets))
+            if goes_in_circles(register, address):
+                raise OperationFailed("conflict", f"{address} would lead back to itself and to nobody else")
             return changes(register, address, before | accounts_behind(register, address))
 
         await self._tell(await self._store.change(put))

@@ -31,7 +31,7 @@ class _Walk:
     """One address on its way. `visited` cuts loops; `reached` holds account ids and remote addresses, so that two ways
     to one are one target; `dead_end` remembers that an alias led nowhere."""
 
-    __slots__ = ("book", "dead_end", "postmaster", "reached", "steps", "targets", "visited")
+    __slots__ = ("book", "dead_end", "looped", "postmaster", "reached", "steps", "targets", "visited")
 
     def __init__(self, book: Book, postmaster: str, steps: list[str] | None) -> None:
         self.book = book
@@ -41,6 +41,7 @@ class _Walk:
         self.reached: set[str] = set()
         self.visited: set[str] = set()
         self.dead_end = False
+        self.looped = False
 
     def note(self, text: str) -> None:
         if self.steps is not None:
@@ -78,11 +79,11 @@ class _Walk:
 
     def follow(self, source: str, targets: Iterable[str], detail: str | None, depth: int) -> None:
         if source in self.visited:
-            self.dead_end = True
+            self.dead_end = self.looped = True
             self.note(f"{source} leads back to itself: a loop, not followed again")
             return
         if depth >= MAX_DEPTH:
-            self.dead_end = True
+            self.dead_end = self.looped = True
             self.note(f"{source} is {MAX_DEPTH} aliases deep: not followed")
             return
         self.visited.add(source)
@@ -120,6 +121,14 @@ class _Walk:
         self.note(f"{address.domain} has no catch-all")
         return "unknown"
 
+    def whole(self, text: str) -> Literal["found", "remote", "unknown"]:
+        """From an address as it was given."""
+        way = self.step(text, None, 0)
+        address = parse(text)
+        if not self.targets and address is not None and address.local == POSTMASTER:
+            self.to_postmaster(address.domain, 0)
+        return way
+
     def to_postmaster(self, domain: str | None, depth: int) -> bool:
         """Who reads what is sent to `postmaster` where nobody has that address (RFC 5321 §4.5.1)."""
         if self.postmaster and _SYSTEM not in self.visited:
@@ -149,11 +158,7 @@ def resolve(book: Book, text: str, *, postmaster: str = "", steps: list[str] | N
     """Where `text` leads. postmaster: the system's, canonical, or empty. steps: gets each rule tried, in words."""
     walk = _Walk(book, postmaster, steps)
     if "@" in text:
-        way = walk.step(text, None, 0)
-        if not walk.targets:
-            address = parse(text)
-            if address is not None and address.local == POSTMASTER:
-                walk.to_postmaster(address.domain, 0)
+        way = walk.whole(text)
     elif text.lower() == POSTMASTER:
         way = "found" if walk.bare_postmaster() else "unknown"
     else:
@@ -167,6 +172,13 @@ def resolve(book: Book, text: str, *, postmaster: str = "", steps: list[str] | N
     else:
         status = "loop" if walk.dead_end else "unknown"
     return Resolution(address=text, status=status, targets=walk.targets)
+
+
+def goes_in_circles(book: Book, address: str) -> bool:
+    """It leads back to itself, or on and on, and to nobody. Names that don't exist yet are no circle."""
+    walk = _Walk(book, "", None)
+    walk.whole(address)
+    return walk.looped and not walk.targets
 
 
 def explain(book: Book, text: str, *, postmaster: str = "") -> tuple[list[str], Resolution]:
