@@ -67,3 +67,16 @@ def test_the_text_names_the_command_as_it_is_to_be_typed() -> None:
     text = welcome(status, Path("/srv/mail"), {"outbound": "capture"}, ".venv/bin/barid")
     assert "\n  .venv/bin/barid send --data /srv/mail --from a@x.test" in text
     assert "`.venv/bin/barid captured list --data /srv/mail`" in text
+
+
+def test_only_passwords_that_it_made_itself_are_printed() -> None:
+    accounts = [{"login": f"{name}@a.test", "password": f"secret of {name}"} for name in ("ann", "bob")]
+    status = STATUS | {"accounts": accounts, "imaps": "127.0.0.1:10993"}
+    relay = service_settings("relay", UpOptions(data=Path("/srv/mail")), {}, "nats://x", "p", "k")
+    made = welcome(status, Path("/srv/mail"), relay)
+    assert "ann@a.test   password secret of ann" in made
+    assert "curl -k -u 'bob@a.test:secret of bob'" in made
+    given = welcome(status, Path("/srv/mail"), relay, given=True)
+    assert "  ann@a.test\n" in given
+    assert "curl -k -u bob@a.test 'imaps" in given
+    assert "secret" not in given

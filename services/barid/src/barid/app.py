@@ -76,7 +76,11 @@ def up(
         Path | None, typer.Option(help="written once everything answers: ports, API key, accounts, pids as JSON")
     ] = None,
     accounts: Annotated[
-        Path | None, typer.Option(help="file of `login:password` lines: made if missing, instead of the demo accounts")
+        Path | None,
+        typer.Option(
+            help="file of `login:password` lines: made if missing, instead of the demo accounts. Passwords of any"
+            " length, as they were chosen elsewhere, and not printed; those that are chosen here have at least 8 characters"
+        ),
     ] = None,
     sieve: Annotated[Path | None, typer.Option(help="script to install for every account of --accounts")] = None,
     allow_plaintext: Annotated[

@@ -182,7 +182,8 @@ class _System:
         self._ports = starting.result()
         self._tell()
         self._tasks.append(asyncio.create_task(self._keep_told()))
-        sys.stdout.write(welcome(self._status(), self._folder.path, settings["relay"], command()))
+        given = bool(self._options.accounts)
+        sys.stdout.write(welcome(self._status(), self._folder.path, settings["relay"], command(), given=given))
         sys.stdout.flush()
         log.info("ready", seconds=round(time.perf_counter() - began, 3))
         # Afterwards: nobody need wait for it.

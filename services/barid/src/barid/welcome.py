@@ -32,17 +32,23 @@ def command() -> str:
     return shlex.quote(str(near) if len(near.parts) > 1 else f"./{near}")
 
 
-def welcome(status: dict[str, Any], data: Path, relay: Mapping[str, Any], barid: str = "barid") -> str:
-    """status: as in `running.json`. relay: its settings. barid: the command. A text for a terminal."""
+def welcome(
+    status: dict[str, Any], data: Path, relay: Mapping[str, Any], barid: str = "barid", *, given: bool = False
+) -> str:
+    """status: as in `running.json`. relay: its settings. barid: the command. given: the accounts are the operator's,
+    whose passwords are nobody else's to read: logs of containers are kept and copied. A text for a terminal."""
     lines = ["", "Barid is ready.", ""]
     lines += [f"  {name:<12} {status[name]:<22} {purpose}" for name, purpose in PURPOSES.items() if name in status]
     accounts = status["accounts"]
     lines += ["", "Accounts:"]
-    lines += [f"  {each['login']}   password {each['password']}" for each in accounts[:ACCOUNTS_SHOWN]]
+    lines += [
+        f"  {each['login']}" + ("" if given else f"   password {each['password']}")
+        for each in accounts[:ACCOUNTS_SHOWN]
+    ]
     if len(accounts) > ACCOUNTS_SHOWN:
         lines.append(f"  and {len(accounts) - ACCOUNTS_SHOWN} more")
     if accounts:
-        lines += ["", "Try it, in another terminal:", *_tries(status, data, barid)]
+        lines += ["", "Try it, in another terminal:", *_tries(status, data, barid, given=given)]
     lines += ["", *_elsewhere(relay, data, barid)]
     lines += ["", f"Data: {data}. API key: in {data / 'admin.json'}. Ctrl-C ends it.", ""]
     return "\n".join(lines) + "\n"
@@ -68,7 +74,7 @@ def _where(data: Path) -> str:
     return "" if data == Path.cwd() / "data" else f" --data {shlex.quote(str(data))}"
 
 
-def _tries(status: dict[str, Any], data: Path, barid: str) -> list[str]:
+def _tries(status: dict[str, Any], data: Path, barid: str, *, given: bool) -> list[str]:
     first, second = status["accounts"][0], status["accounts"][min(1, len(status["accounts"]) - 1)]
     where = _where(data)
     tries = []
@@ -76,6 +82,7 @@ def _tries(status: dict[str, Any], data: Path, barid: str) -> list[str]:
         tries.append(f"  {barid} send{where} --from {first['login']} --to {second['login']} --subject Hello")
     if "imaps" in status:
         tries.append(f"  {barid} read{where} --account {second['login']}")
-        login = shlex.quote(f"{second['login']}:{second['password']}")
+        # Without the password curl asks for it.
+        login = shlex.quote(second["login"] if given else f"{second['login']}:{second['password']}")
         tries.append(f"  curl -k -u {login} 'imaps://{status['imaps']}/INBOX;MAILINDEX=1'")
     return tries
