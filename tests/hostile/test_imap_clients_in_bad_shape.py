@@ -292,6 +292,14 @@ def test_noise(besieged: MailSystem, victim: Account) -> None:
             client.read_to_end()
 
 
+def test_a_no_is_no_protocol_error_in_the_log(besieged: MailSystem, log_lines: LogLines) -> None:
+    with Imap(besieged, besieged.account()) as client:
+        assert client.say(b"a APPEND INBOX {4000000000}") == b"NO"
+    assert not log_lines.of("protocol error")
+    (line,) = log_lines.of("refused")
+    assert (line["protocol"], line["reply"][:3]) == ("imap", "NO ")
+
+
 def test_bad_commands_leave_a_line_in_the_log(besieged: MailSystem, log_lines: LogLines) -> None:
     with Imap(besieged) as client:
         assert client.say(b"a FROB") == b"BAD"

@@ -34,6 +34,9 @@ class Core(Protocol):
     def rejection(self) -> str: ...
 
     @property
+    def rejection_blames_syntax(self) -> bool: ...
+
+    @property
     def close_reason(self) -> str: ...
 
     def receive_data(self, data: bytes) -> None: ...
@@ -182,9 +185,8 @@ class Driver(ABC):
         core = self._reader
         if core.rejected != self._told_rejected:
             count, self._told_rejected = core.rejected - self._told_rejected, core.rejected
-            log.info(
-                "protocol error", protocol=self.door.protocol, ip=self.wire.ip, reply=core.rejection, commands=count
-            )
+            what = "protocol error" if core.rejection_blames_syntax else "refused"
+            log.info(what, protocol=self.door.protocol, ip=self.wire.ip, reply=core.rejection, commands=count)
         if core.close_reason not in _AGREED:
             self._log_cut_off(core.close_reason)
 

@@ -77,6 +77,8 @@ class ServerConnection:
         self.rejected = 0
         """Commands that were refused without the host's doing, and what was said to the last: for the log."""
         self.rejection = ""
+        self.rejection_blames_syntax = False
+        """It was BAD; a NO is an answer to a command that was well said."""
         self._buffer = InputBuffer()
         self._intake = Intake(self._buffer)
         self._out: list[bytes] = []
@@ -355,6 +357,7 @@ class ServerConnection:
         self._out.append(completion.line(tag))
         self.rejected += 1
         self.rejection = f"{completion.status.name} {completion.text}"
+        self.rejection_blames_syntax = completion.status is Status.BAD
         if completion.status is Status.BAD:
             self._count_bad()
 

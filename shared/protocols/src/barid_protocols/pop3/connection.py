@@ -51,6 +51,9 @@ class ServerConnection:
         "rejection",
     )
 
+    rejection_blames_syntax = True
+    """As of IMAP's: what is refused here without the host was badly said, or at the wrong time."""
+
     def __init__(self, profile: ServerProfile) -> None:
         self._session = Session(profile, profile.tls_active)
         self._lines = LineReader()
