@@ -9,6 +9,7 @@ from collections import Counter
 from contextlib import AsyncExitStack
 from typing import Any
 
+import asyncpg
 import pytest
 
 from barid_relay.settings import Settings
@@ -43,6 +44,17 @@ class Host:
 
     def sent(self) -> Counter[str]:
         return Counter(recipient for taken in self.foreign.taken for recipient in taken.recipients)
+
+
+async def alive(settings: Settings, count: int) -> None:
+    """Until so many relays have started."""
+    admin = await asyncpg.connect(
+        settings.database_url.get_secret_value(), server_settings={"search_path": settings.database_schema}
+    )
+    async with asyncio.timeout(30):
+        while await admin.fetchval("SELECT count(*) FROM replica") < count:
+            await asyncio.sleep(0.05)
+    await admin.close()
 
 
 async def all_settled(office: Office, mails: list[str], seconds: float) -> None:
@@ -172,10 +184,8 @@ async def test_together_they_keep_to_the_connections_of_a_destination(office: Of
         how = {"BARID_ROUTES": json.dumps({"far.test": far.route}), "BARID_CONNECTIONS_PER_DESTINATION": "3"}
         for _ in range(2):
             await stack.enter_async_context(process(settings, **how))
-        # Until both have heard of each other.
-        await office.outcome(await office.mail("first@far.test"), "relayed", seconds=20)
-        await asyncio.sleep(1.5)
-        far.open_most = 0
+        await alive(settings, 2)
+        await asyncio.sleep(1.5)  # until the first has heard of the second
         mails = [await office.mail(f"u{k}@far.test") for k in range(60)]
         await all_settled(office, mails, 30)
         assert 2 <= far.open_most <= 3
@@ -190,6 +200,7 @@ async def test_the_database_is_killed_under_load(
         far = await stack.enter_async_context(host.foreign.open())
         how = {"BARID_ROUTES": json.dumps({"far.test": far.route}), "BARID_LEASE_SECONDS": "20"}
         relays = [await stack.enter_async_context(process(settings, **how)) for _ in range(2)]
+        await alive(settings, 2)
         mails = [await office.mail(f"u{k}@far.test") for k in range(60)]
         for round_ in range(2):
             async with asyncio.timeout(20):
