@@ -3,8 +3,9 @@
 import asyncio
 import tempfile
 from collections.abc import Coroutine
+from contextlib import ExitStack
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -19,11 +20,15 @@ from barid_mailstore.adapters.tables.store import MIGRATIONS, table_store
 from barid_mailstore.adapters.tables.unit import Unit
 from barid_mailstore.ports.commits import Commit
 from barid_mailstore.ports.errors import Invalid
+from barid_mailstore.ports.store import Store
 from barid_runtime.clock import SystemClock
+from barid_runtime.database.embedded import EmbeddedPostgres
 from barid_runtime.database.migrations import migrate
 from barid_runtime.database.port import DatabaseError
+from barid_runtime.database.postgres import PostgresDatabase, open_postgres
 from barid_runtime.database.sqlite import SqliteDatabase, open_database
 
+from .databases import SCHEMA, a_database
 from .desk import filed, make_mail, uids, wide
 
 T = TypeVar("T")
@@ -97,9 +102,12 @@ class IndexMachine(RuleBasedStateMachine):
 
     def teardown(self) -> None:
         if hasattr(self, "runner"):
-            self.run(self.database.close())
+            self.close()
             self.runner.close()
             self.folder.cleanup()
+
+    def close(self) -> None:
+        self.run(self.database.close())
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
         return self.runner.run(work)
@@ -192,13 +200,13 @@ class IndexMachine(RuleBasedStateMachine):
             raise Invalid("in the middle")
 
         with pytest.raises(Invalid):
-            self.run(self.index.write(work))
+            self.run(self.index.write(work, ["bob"]))
 
     @rule(name=boxes)
     def fail_to_commit(self, name: str) -> None:
         self.database.fail = True  # type: ignore[attr-defined]
         with pytest.raises(DatabaseError):
-            self.run(self.index.write(lambda unit: self.meddle(unit, name)))
+            self.run(self.index.write(lambda unit: self.meddle(unit, name), ["bob"]))
 
     @staticmethod
     def meddle(unit: Unit, name: str) -> None:
@@ -211,7 +219,7 @@ class IndexMachine(RuleBasedStateMachine):
 
     @rule()
     def restart(self) -> None:
-        self.run(self.database.close())
+        self.close()
         self.start()
 
     # --- what must hold
@@ -267,6 +275,74 @@ class IndexMachine(RuleBasedStateMachine):
             [name for bit, name in system.items() if value & bit]
             + [name for position, name in enumerate(keywords) if value >> 8 + position & 1]
         )
+
+
+class FailsToo(PostgresDatabase):
+    """The same."""
+
+    fail = False
+
+    async def _begin(self, batch: Any) -> bool:
+        begun = await super()._begin(batch)
+        if self.fail:
+            self.fail = False
+            raise DatabaseError("the server is gone")
+        return begun
+
+
+class ReplicasMachine(IndexMachine):
+    """Whatever happens is asked of one of two replicas, in turn."""
+
+    server: ClassVar[EmbeddedPostgres]
+    template: ClassVar[str]
+
+    @initialize()
+    def open(self) -> None:
+        self.stack = ExitStack()
+        self.url = self.stack.enter_context(a_database(self.server, self.template))
+        super().open()
+
+    def start(self) -> None:
+        self.databases = [self.run(open_postgres(self.url, schema=SCHEMA, name="test", readers=2)) for _ in range(2)]
+        made = [table_store(database, SystemClock(), shared=True) for database in self.databases]
+        self.stores = [store for store, _ in made]
+        self.indexes: list[Index] = [outbox._index for _, outbox in made]
+        for database in self.databases:
+            database.__class__ = FailsToo
+        self.turn = 0
+        self.commit(self.store.mailboxes.touch("bob"))
+
+    @property
+    def store(self) -> Store:  # type: ignore[override]
+        self.turn += 1
+        return self.stores[self.turn % 2]
+
+    @property
+    def index(self) -> Index:  # type: ignore[override]
+        return self.indexes[self.turn % 2]
+
+    @property
+    def database(self) -> FailsToo:  # type: ignore[override]
+        return self.databases[self.turn % 2]  # type: ignore[return-value]
+
+    def close(self) -> None:
+        for database in self.databases:
+            self.run(database.close())
+
+    def teardown(self) -> None:
+        super().teardown()
+        if hasattr(self, "stack"):
+            self.stack.close()
+
+
+@pytest.fixture
+def for_replicas(postgres_server: EmbeddedPostgres, template: str) -> None:
+    ReplicasMachine.server, ReplicasMachine.template = postgres_server, template
+
+
+@pytest.mark.usefixtures("for_replicas")
+class TestReplicasModel(ReplicasMachine.TestCase):  # type: ignore[misc,name-defined]
+    settings = settings(max_examples=4, stateful_step_count=12, deadline=None, suppress_health_check=list(HealthCheck))
 
 
 TestIndexModel = IndexMachine.TestCase

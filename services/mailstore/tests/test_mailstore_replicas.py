@@ -401,3 +401,25 @@ async def test_children_are_taken_from_each_others_sight(place: Place) -> None:
         assert rows == [child.mail_id]
         await boxes[0].delete(rows)
         assert await boxes[1].due(50) == []
+
+
+async def test_a_transaction_that_is_run_again_begins_with_what_the_database_has(
+    stores: list[Store], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The connection is lost when everything is counted and nothing is committed."""
+    first = stores[0]
+    await first.settling.settle(request([make_mail("bob")]))
+    plain, lost = asyncpg.Connection.execute, list[str]()
+
+    async def execute(connection: Any, sql: str, *arguments: Any) -> Any:
+        if "INTO ledger" in sql and not lost:
+            lost.append(sql)
+            raise ConnectionResetError("the server is gone")
+        return await plain(connection, sql, *arguments)
+
+    monkeypatch.setattr(asyncpg.Connection, "execute", execute)
+    assert (await first.settling.settle(request([make_mail("bob")]))).result == ["done"]
+    assert lost
+    inbox = await first.mailboxes.status("bob", "INBOX")
+    assert inbox is not None
+    assert (inbox.messages, inbox.uidnext, inbox.modseq) == (2, 3, 3)
