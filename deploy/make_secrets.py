@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Make the secrets of a cluster: a password of its own for each service on the bus, in the database and so on.
 
-    deploy/make_secrets.py kubernetes | kubectl apply -f -       # into the namespace `barid`; once: each run makes others
-    deploy/make_secrets.py folder deploy/compose/secrets         # for docker-compose.yml, which must be new or empty
+    deploy/make_secrets.py kubernetes | kubectl apply -f -   # into the namespace `barid`, once
+    deploy/make_secrets.py folder deploy/compose/secrets     # for docker-compose.yml, which must be new or empty
 
 What an installation has already is told by `--database HOST:PORT/NAME`, `--s3-access-key KEY` and
 `--s3-secret-key-file FILE`; the roles in that database then take the passwords of the secret `postgres`.

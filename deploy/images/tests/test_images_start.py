@@ -1,7 +1,7 @@
 """Each image starts as its user on a root that nobody can write to, says that it lives, and ends when it is told to.
 
-For root with buildah, after `make images`; no part of `make test`. Images are mounted and entered by chroot, so that this
-works where containers can't be run: what is tested is the image, not an engine.
+For root with buildah, after `make images`; no part of `make test`. Images are mounted and entered by chroot, so that
+this works where containers can't be run: what is tested is the image, not an engine.
 """
 
 import json
