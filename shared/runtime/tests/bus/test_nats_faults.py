@@ -227,6 +227,20 @@ async def test_a_frozen_server_is_a_deadline_not_a_hang(server: EmbeddedNats, li
     assert await link.request("echo", b"thawed", timeout=10) == b"thawed"
 
 
+async def test_a_flush_that_was_given_up_makes_nobody_deaf(server: EmbeddedNats, link: NatsBus) -> None:
+    """Its PONG comes when the server wakes: more PONGs than are waited for."""
+    await link.serve("echo", echo, queue="echo")
+    freeze(server)
+    for _ in range(3):
+        flush = asyncio.create_task(link._connection.client.flush())  # type: ignore[union-attr]
+        await asyncio.sleep(0.05)
+        flush.cancel()
+    os.kill(server.pid or 0, signal.SIGCONT)
+    assert await link.request("echo", b"still here", timeout=5) == b"still here"
+    await link.flush()
+    assert await link.request("echo", b"and now", timeout=5) == b"and now"
+
+
 async def test_closed_while_the_server_is_away(server: EmbeddedNats) -> None:
     link = await connect(server.url)
     await link.serve("echo", echo, queue="q")

@@ -42,9 +42,18 @@ class _AttemptFailed(Exception):
 
 
 class _Client(Client):
-    """nats-py's, which by itself takes a server at its word that there is no TLS, and sends it the log-in."""
+    """nats-py's, less two of its faults.
+
+    It takes a server at its word that there is no TLS, and sends it the log-in. And a PONG for a flush that was given
+    up raises in its read loop, which ends: the connection looks well and is deaf for good.
+    """
 
     insists_on_tls = False
+
+    async def _process_pong(self) -> None:
+        if self._pongs and self._pongs[0].done():
+            self._pongs[0] = asyncio.get_running_loop().create_future()
+        await super()._process_pong()
 
     def _connect_command(self) -> bytes:
         if self.insists_on_tls and not self._server_info.get("tls_required"):
