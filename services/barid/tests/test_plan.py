@@ -8,7 +8,16 @@ from hypothesis import strategies as st
 
 from barid.building import settings_type
 from barid.crew import in_order_of_leaving
-from barid.plan import PlanError, UpOptions, groups, health_ports, listening_ports, service_settings
+from barid.ground import all_in_bucket, alone
+from barid.plan import (
+    PlanError,
+    UpOptions,
+    groups,
+    health_ports,
+    listening_ports,
+    processes,
+    service_settings,
+)
 from barid.roster import SERVICES
 
 OPTIONS = UpOptions(data=Path("/somewhere"))
@@ -61,6 +70,43 @@ def test_the_heaviest_get_processes_of_their_own_first() -> None:
     assert {("smtp_ingress",), ("mailstore",), ("mda",)} <= set(groups(SERVICES, 4))
 
 
+def test_each_replica_is_a_process_with_listeners_of_its_own() -> None:
+    options = UpOptions(data=Path("x"), size="cluster", port_base=20_000, replicas={"mss": 3, "smtp_ingress": 1})
+    found = processes(options)
+    names = [process.name for process in found]
+    assert [name for name in names if name.startswith(("mss", "smtp"))] == ["smtp_ingress", "mss", "mss-2", "mss-3"]
+    assert len(names) == len(set(names))
+    third = next(process for process in found if process.name == "mss-3")
+    assert third.members == {"mss-3": "mss"}
+    ports = listening_ports(options, third.services, third.replica)
+    assert ports == {"imap": 22_143, "imaps": 22_993, "pop3": 22_110, "pop3s": 22_995}
+    told = UpOptions(data=Path("x"), size="cluster", overrides={"mss": {"imap_port": "3000", "imaps_port": "0"}})
+    assert listening_ports(told, ("mss",), 2) == {"imap": 4_000, "imaps": 0, "pop3": 11_110, "pop3s": 11_995}
+
+
+def test_few_processes_hold_one_of_each_service_in_the_cluster_size_too() -> None:
+    (only,) = processes(UpOptions(data=Path("x"), size="cluster", processes=1))
+    assert sorted(only.services) == sorted(SERVICES)
+
+
+def test_a_service_whose_tables_are_in_a_file_has_one_process() -> None:
+    fields: dict[str, set[str]] = {service: {"database_url"} for service in SERVICES} | {"relay": set()}
+    assert alone(fields) == {"relay"}
+    options = UpOptions(data=Path("x"), size="cluster")
+    names = [process.name for process in processes(options, alone(fields))]
+    assert "relay" in names
+    assert "relay-2" not in names
+    with pytest.raises(PlanError, match="relay=2: its tables are a file of one process"):
+        processes(UpOptions(data=Path("x"), size="cluster", replicas={"relay": 2}), {"relay"})
+
+
+def test_the_journal_is_in_a_bucket_when_all_who_touch_it_can_find_it() -> None:
+    fields: dict[str, set[str]] = {name: {"s3_url"} for name, entry in SERVICES.items() if entry.journal}
+    fields |= {name: set() for name in SERVICES if name not in fields}
+    assert all_in_bucket(fields)
+    assert not all_in_bucket(fields | {"admin": set()})
+
+
 def test_those_who_take_work_in_leave_first() -> None:
     order = in_order_of_leaving(list(SERVICES))
     assert "smtp_ingress" in order[0]
@@ -83,6 +129,11 @@ def test_all_settings_given_are_settings_of_the_service(service: str) -> None:
         (UpOptions(data=Path("x"), allow_plaintext=True, host="mail.example.test"), "--allow-plaintext"),
         (UpOptions(data=Path("x"), outbound="smarthost"), "--smarthost HOST:PORT"),
         (UpOptions(data=Path("x"), port_base=65_000), "--port-base"),
+        (UpOptions(data=Path("x"), replicas={"mda": 2}), "--size cluster"),
+        (UpOptions(data=Path("x"), size="cluster", processes=1, replicas={"mda": 2}), "exclude each other"),
+        (UpOptions(data=Path("x"), size="cluster", replicas={"mtaa": 2}), "no such service"),
+        (UpOptions(data=Path("x"), size="cluster", replicas={"mda": 9}), "between 1 and 8"),
+        (UpOptions(data=Path("x"), size="cluster", port_base=63_000, replicas={"mss": 3}), "--port-base"),
         (UpOptions(data=Path("x"), overrides={"mtaa": {"x": "1"}}), "no such service"),
         (UpOptions(data=Path("x"), overrides={"mda": {"bus_url": "1"}}), "supervisor's to say"),
     ],

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from barid.plan import Process
 from barid.supervisor import ATTEMPTS_AT_START, PAUSE_FIRST, PAUSE_MOST, STABLE_SECONDS, Supervisor
 
 
@@ -33,7 +34,7 @@ class Played:
     """The line to the fork server, and what comes back over it."""
 
     def __init__(self, *, was_ready: bool = True) -> None:
-        self.supervisor = Supervisor([("mda",)], [9], drain_seconds=1, log_level="error", log_format="json")
+        self.supervisor = Supervisor([Process(("mda",))], [9], drain_seconds=1, log_level="error", log_format="json")
         self.supervisor._writer = self  # type: ignore[assignment]
         self.supervisor._settings = {"mda": {}}
         self.supervisor._was_ready = was_ready

@@ -551,3 +551,19 @@ async def test_a_hundred_accounts_at_full_price_take_seconds(directory: Running)
     assert len({account.id for account in accounts}) == 105
     # 2 s on two idle cores; the margin is for machines that do other things meanwhile.
     assert time.monotonic() - begun < 20
+
+
+async def test_who_manages_sees_what_another_replica_changed_before_the_news_of_it_come(directory: Running) -> None:
+    """An address that leads nowhere, and that a domain isn't ours, are held in memory until then."""
+    store = directory.service._store
+    assert store is not None
+    deaf = await open_store(directory.place) if directory.place.url else store
+    assert await deaf.look(lambda book: book.domain("late.test")) is None
+    await call(directory.bus, DOMAIN_PUT, Domain(name="late.test"))
+    await directory.create("alice@late.test")
+    assert await deaf.look(lambda book: [each.name for each in book.domains()]) == ["a.test", "late.test"]
+    found = await deaf.look(lambda book: book.account("alice@late.test"))
+    assert found is not None
+    if deaf is not store:
+        assert await deaf.consult(lambda book: book.domain("late.test")) is None
+        await deaf.close()

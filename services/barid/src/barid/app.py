@@ -33,6 +33,11 @@ class OutboundMode(StrEnum):
     smarthost = "smarthost"
 
 
+class SizeMode(StrEnum):
+    embedded = "embedded"
+    cluster = "cluster"
+
+
 class LogLevel(StrEnum):
     debug = "debug"
     info = "info"
@@ -66,6 +71,16 @@ def up(
     processes: Annotated[
         int, typer.Option(min=0, help="services share this many processes; 0: each has its own", show_default=False)
     ] = 0,
+    size: Annotated[
+        SizeMode,
+        typer.Option(
+            help="cluster (experimental): with three nats-servers, PostgreSQL, an S3 server and several processes of"
+            " each service, to try on this machine what runs on many"
+        ),
+    ] = SizeMode.embedded,
+    replicas: Annotated[
+        str, typer.Option(help="SERVICE=N,…: processes of services in --size cluster", show_default=False)
+    ] = "",
     host: Annotated[str, typer.Option(help="address to listen on")] = "127.0.0.1",
     hostname: Annotated[str, typer.Option(help="our name in greetings and Received; default: this machine's")] = "",
     port_base: Annotated[
@@ -79,7 +94,8 @@ def up(
         Path | None,
         typer.Option(
             help="file of `login:password` lines: made if missing, instead of the demo accounts. Passwords of any"
-            " length, as they were chosen elsewhere, and not printed; those that are chosen here have at least 8 characters"
+            " length, as they were chosen elsewhere, and not printed; those that are chosen here have at least 8"
+            " characters"
         ),
     ] = None,
     sieve: Annotated[Path | None, typer.Option(help="script to install for every account of --accounts")] = None,
@@ -108,7 +124,9 @@ def up(
     try:
         options = UpOptions(
             data=data.absolute(),
+            size=size.value,
             processes=processes,
+            replicas=_replicas(replicas),
             host=host,
             hostname=hostname,
             port_base=None if ephemeral else port_base,
@@ -162,6 +180,16 @@ def _pair(text: str, option: str, shape: str) -> tuple[str, str]:
     if not (name and equals and value):
         raise PlanError(f"{option} {text}: the shape is {shape}")
     return name, value
+
+
+def _replicas(given: str) -> dict[str, int]:
+    found: dict[str, int] = {}
+    for each in filter(None, given.split(",")):
+        service, count = _pair(each.strip(), "--replicas", "SERVICE=N,SERVICE=N")
+        if not (count.isascii() and count.isdecimal()):
+            raise PlanError(f"--replicas {each}: {count} is no number")
+        found[service.replace("-", "_")] = int(count)
+    return found
 
 
 def _overrides(given: list[str]) -> dict[str, dict[str, str]]:

@@ -20,7 +20,7 @@ log = get_logger("barid.crew")
 CHECK_SECONDS = 0.01
 """Between two looks whether all checks say `ok`."""
 
-READY_SECONDS = 30.0
+READY_SECONDS = 60.0
 """A service that has started and is not ready by then says what it lacks, and the start fails."""
 
 
@@ -34,8 +34,9 @@ class CrewError(Exception):
 
 class Crew(Protocol):
     """`open` begins to load the services' code, while others do something else. `start` returns when every service is
-    ready, with the listeners' ports; `started` as soon as that one has started. `failed` is set when there is no going
-    on; its result says why. `pids` by service."""
+    ready; `started` as soon as that one has started. `failed` is set when there is no going on; its result says why.
+    `pids`, `health_ports` and `ports` (of listeners) by member: the name of a service, or of a
+    further process of it."""
 
     failed: asyncio.Future[CrewError]
 
@@ -43,11 +44,13 @@ class Crew(Protocol):
 
     async def started(self, service: str) -> None: ...
 
-    async def start(self, settings: Mapping[str, dict[str, Any]]) -> dict[str, int]: ...
+    async def start(self, settings: Mapping[str, dict[str, Any]]) -> None: ...
 
     def pids(self) -> dict[str, int]: ...
 
     def health_ports(self) -> dict[str, int]: ...
+
+    def ports(self) -> dict[str, dict[str, int]]: ...
 
     async def stop(self) -> None: ...
 
@@ -101,7 +104,7 @@ class LocalCrew:
     async def started(self, service: str) -> None:
         await self._started[service].wait()
 
-    async def start(self, settings: Mapping[str, dict[str, Any]]) -> dict[str, int]:
+    async def start(self, settings: Mapping[str, dict[str, Any]]) -> None:
         # Here: the supervisor of other processes needs neither.
         from barid_runtime.health import HealthServer
         from barid_runtime.run import Runner
@@ -119,7 +122,6 @@ class LocalCrew:
         self._health = HealthServer(services, port=self._health_port)
         await self._health.start()
         await self._until_ready()
-        return {name: port for each in runner.ports().values() for name, port in each.items()}
 
     async def _start(self, runner: "Runner", name: str, service: Service) -> None:
         await runner.start_one(service)
@@ -153,6 +155,9 @@ class LocalCrew:
 
     def health_ports(self) -> dict[str, int]:
         return dict.fromkeys(self._services, self._health.port) if self._health is not None else {}
+
+    def ports(self) -> dict[str, dict[str, int]]:
+        return {name: service.ports() for name, service in self._services.items()}
 
     async def stop(self) -> None:
         if self._loading is not None:

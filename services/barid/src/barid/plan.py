@@ -1,17 +1,24 @@
 """From the options of `barid up` to processes and settings: pure decisions."""
 
 import ipaddress
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from .roster import SERVICES, Listener
+from .roster import SERVICES, Listener, member_name
 
 HIGHEST_PORT = 65_535
 HEALTH_OFFSET = 9_000
 """Health ports follow each other from port base + this."""
 
+REPLICA_STEP = 1_000
+"""A service's second process has its listeners on ports so much higher, and so on."""
+
+REPLICAS_MOST = 8
+"""The listeners of the last are still below the health ports."""
+
+Size = Literal["embedded", "cluster"]
 Outbound = Literal["direct", "smarthost", "capture"]
 
 
@@ -23,11 +30,14 @@ class PlanError(Exception):
 class UpOptions:
     """What `barid up` was told. processes: 0 is one for each service. port_base: None takes any free ports.
 
-    overrides: service → setting → value, as text, for what has no option of its own.
+    overrides: service → setting → value, as text, for what has no option of its own. replicas: service → processes, in
+    the cluster size; for who isn't named there, the roster says.
     """
 
     data: Path
+    size: Size = "embedded"
     processes: int = 0
+    replicas: Mapping[str, int] = field(default_factory=dict)
     host: str = "127.0.0.1"
     hostname: str = ""
     port_base: int | None = 10_000
@@ -53,13 +63,56 @@ class UpOptions:
             )
         if self.outbound == "smarthost" and not self.smarthost:
             raise PlanError("--outbound smarthost needs --smarthost HOST:PORT")
-        if self.port_base is not None and not 0 <= self.port_base <= HIGHEST_PORT - 995:
-            raise PlanError(f"--port-base must be between 0 and {HIGHEST_PORT - 995}, so that all ports exist")
+        self._check_replicas()
+        highest = HIGHEST_PORT - 995 - REPLICA_STEP * (max(self.replicas.values(), default=1) - 1)
+        if self.port_base is not None and not 0 <= self.port_base <= highest:
+            raise PlanError(f"--port-base must be between 0 and {highest}, so that all ports exist")
         for service, settings in self.overrides.items():
             if service not in SERVICES:
                 raise PlanError(f"--set {service}.…: there is no such service; there are {', '.join(SERVICES)}")
             if taken := settings.keys() & {"data", "bus_url", "bus_user", "bus_password", "host"}:
                 raise PlanError(f"--set {service}.{min(taken)}: this is the supervisor's to say")
+
+    def _check_replicas(self) -> None:
+        if self.replicas and self.size != "cluster":
+            raise PlanError("--replicas are for --size cluster; there `barid up` brings along what they share")
+        if self.replicas and self.processes:
+            raise PlanError("--replicas and --processes exclude each other: a replica is a process")
+        for service, count in self.replicas.items():
+            if service not in SERVICES:
+                raise PlanError(f"--replicas {service}=…: there is no such service; there are {', '.join(SERVICES)}")
+            if not 1 <= count <= REPLICAS_MOST:
+                raise PlanError(f"--replicas {service}={count}: between 1 and {REPLICAS_MOST}")
+
+
+@dataclass(frozen=True, slots=True)
+class Process:
+    """services: in it. replica: 1 is the first, whose listeners have the usual ports."""
+
+    services: tuple[str, ...]
+    replica: int = 1
+
+    @property
+    def members(self) -> dict[str, str]:
+        """Name among all processes → service."""
+        return {member_name(service, self.replica): service for service in self.services}
+
+    @property
+    def name(self) -> str:
+        return "+".join(self.members)
+
+
+def processes(options: UpOptions, alone: Container[str] = ()) -> list[Process]:
+    """alone: services of which there can be only one process. Raises PlanError if there are to be more."""
+    if options.size != "cluster" or options.processes:
+        return [Process(group) for group in groups(SERVICES, options.processes)]
+    found: list[Process] = []
+    for service, entry in SERVICES.items():
+        count = options.replicas.get(service, 1 if service in alone else entry.replicas)
+        if count > 1 and service in alone:
+            raise PlanError(f"--replicas {service}={count}: its tables are a file of one process; leave it at 1")
+        found += [Process((service,), replica) for replica in range(1, count + 1)]
+    return found
 
 
 def is_loopback(host: str) -> bool:
@@ -72,20 +125,21 @@ def is_loopback(host: str) -> bool:
         return False
 
 
-def listening_ports(options: UpOptions) -> dict[str, int]:
+def listening_ports(options: UpOptions, services: Iterable[str] = SERVICES, replica: int = 1) -> dict[str, int]:
     """Listener → port; 0 takes any."""
     return {
-        name: _port(options, service, listener)
-        for service, entry in SERVICES.items()
-        for name, listener in entry.listeners.items()
+        name: _port(options, service, listener, replica)
+        for service in services
+        for name, listener in SERVICES[service].listeners.items()
     }
 
 
-def _port(options: UpOptions, service: str, listener: Listener) -> int:
+def _port(options: UpOptions, service: str, listener: Listener, replica: int) -> int:
+    step = REPLICA_STEP * (replica - 1)
     told = options.overrides.get(service, {}).get(listener.setting, "")
     if _is_port(told):
-        return int(told)
-    return 0 if options.port_base is None else options.port_base + listener.standard
+        return int(told) and int(told) + step
+    return 0 if options.port_base is None else options.port_base + listener.standard + step
 
 
 def _is_port(text: str) -> bool:

@@ -20,7 +20,9 @@ from typing import Any
 from barid_runtime.logging import get_logger
 
 from .crew import CHECK_SECONDS, READY_SECONDS, CrewError, in_order_of_leaving
+from .plan import Process
 from .ports import LOOPBACK
+from .roster import SERVICES
 
 log = get_logger("barid.supervisor")
 
@@ -41,10 +43,12 @@ KILL_AFTER = 2.0
 
 @dataclass(slots=True)
 class Group:
-    """Services of one process. pid: while it runs. ready: since its listeners answered."""
+    """Services of one process; members: by their names among all. pid: while it runs. ready: since its listeners
+    answered."""
 
     name: str
-    services: tuple[str, ...]
+    members: dict[str, str]
+    first: bool
     health_port: int
     pid: int | None = None
     pause: float = PAUSE_FIRST
@@ -58,7 +62,7 @@ class Group:
 
 
 class Supervisor:
-    """A Crew (crew.py) of one process per group.
+    """A Crew (crew.py) of several processes.
 
     health_ports: of each group. Its processes come back to them, as to the listeners' ports in their settings: those
     must be reserved (ports.py). keep: descriptors that all processes hold (the lock).
@@ -66,7 +70,7 @@ class Supervisor:
 
     def __init__(
         self,
-        groups: Sequence[tuple[str, ...]],
+        processes: Sequence[Process],
         health_ports: Sequence[int],
         *,
         drain_seconds: float,
@@ -75,8 +79,8 @@ class Supervisor:
         keep: Sequence[int] = (),
     ) -> None:
         self._groups = {
-            "+".join(services): Group("+".join(services), services, port)
-            for services, port in zip(groups, health_ports, strict=True)
+            process.name: Group(process.name, process.members, process.replica == 1, port)
+            for process, port in zip(processes, health_ports, strict=True)
         }
         self._drain_seconds = drain_seconds
         self._log = (log_level, log_format)
@@ -112,11 +116,17 @@ class Supervisor:
         reader, self._writer = await asyncio.open_connection(sock=ours)
         self._reading = asyncio.create_task(self._read(reader))
 
-    async def start(self, settings: Mapping[str, dict[str, Any]]) -> dict[str, int]:
+    async def start(self, settings: Mapping[str, dict[str, Any]]) -> None:
         self._settings = dict(settings)
-        for group in self._groups.values():
+        # The first process of a service brings its tables up to date; the others would only wait for that.
+        for first in (True, False):
+            await self._start([group for group in self._groups.values() if group.first is first])
+        self._was_ready = True
+
+    async def _start(self, groups: Sequence[Group]) -> None:
+        for group in groups:
             self._fork(group)
-        waiting = asyncio.gather(*(self._until_ready(group) for group in self._groups.values()))
+        waiting = asyncio.gather(*(self._until_ready(group) for group in groups))
         done, _ = await asyncio.wait((waiting, self.failed), return_when=asyncio.FIRST_COMPLETED)
         if self.failed in done:
             waiting.cancel()
@@ -124,20 +134,25 @@ class Supervisor:
                 await waiting
             raise self.failed.result()
         await waiting
-        self._was_ready = True
-        return {name: port for group in self._groups.values() for name, port in group.ports.items()}
 
     async def started(self, service: str) -> None:
-        await next(group for group in self._groups.values() if service in group.services).ready.wait()
+        await next(group for group in self._groups.values() if service in group.members).ready.wait()
 
     def pids(self) -> dict[str, int]:
         server = {"forkserver": self._server.pid} if self._server is not None else {}
         return server | {
-            service: group.pid for group in self._groups.values() for service in group.services if group.pid is not None
+            member: group.pid for group in self._groups.values() for member in group.members if group.pid is not None
         }
 
     def health_ports(self) -> dict[str, int]:
-        return {service: group.health_port for group in self._groups.values() for service in group.services}
+        return {member: group.health_port for group in self._groups.values() for member in group.members}
+
+    def ports(self) -> dict[str, dict[str, int]]:
+        return {
+            member: {name: port for name, port in group.ports.items() if name in SERVICES[service].listeners}
+            for group in self._groups.values()
+            for member, service in group.members.items()
+        }
 
     async def stop(self) -> None:
         """SIGTERM in order of leaving, all within the drain limit; then SIGKILL."""
@@ -146,12 +161,12 @@ class Supervisor:
             task.cancel()
         loop = asyncio.get_running_loop()
         until = loop.time() + self._drain_seconds + KILL_AFTER
-        for stage in in_order_of_leaving([name for group in self._groups.values() for name in group.services]):
+        for stage in in_order_of_leaving([name for group in self._groups.values() for name in group.members.values()]):
             leaving = [
                 group
                 for group in self._groups.values()
                 # Several services in a process leave with the last of them.
-                if group.pid is not None and in_order_of_leaving(group.services)[-1][0] in stage
+                if group.pid is not None and in_order_of_leaving([*group.members.values()])[-1][0] in stage
             ]
             for group in leaving:
                 self._signal(group, signal.SIGTERM)
@@ -189,7 +204,7 @@ class Supervisor:
         level, shape = self._log
         order = {
             "group": group.name,
-            "services": {name: self._settings[name] for name in group.services},
+            "services": {service: self._settings[member] for member, service in group.members.items()},
             "health_port": group.health_port,
             "drain_seconds": self._drain_seconds,
             "log_level": level,
@@ -281,7 +296,8 @@ class Supervisor:
             return
         await self.open()
         for group in self._groups.values():
-            self._fork(group)
+            if group.attempts:
+                self._fork(group)
 
     def _fail(self, failure: CrewError) -> None:
         if not self.failed.done():

@@ -1,8 +1,9 @@
 """`barid up`: the whole system, from an empty folder to a prompt that says how to send a first mail.
 
-Order of things: the folder's lock and all ports; then at the same time the services' code, the bus and the certificate;
+Order of things: the folder's lock and all ports; then at the same time the services' code, the ground under them (the
+bus; in the cluster size a database and an object store, too) and the certificate;
 then the services, all at once, and the first accounts as soon as the directory answers; then the ready file. To the
-end: services in order of leaving, the bus last, ports, the lock.
+end: services in order of leaving, the ground last, ports, the lock.
 
 What takes long to import (the bus, the contracts, settings) is imported where it is needed, while the fork server does
 the same on another core.
@@ -16,27 +17,24 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import uvloop
 
 from barid_runtime import logging
 from barid_runtime.logging import get_logger
 
-from .buskeeper import keep_running, keep_storing
 from .crew import Crew, CrewError, LocalCrew
 from .folder import DataFolder, FolderError, write_private
 from .forkserver import few_arenas
-from .plan import PlanError, UpOptions, groups, health_ports, listening_ports, service_settings
+from .ground import ClusterGround, ClusterPorts, EmbeddedGround, Ground, all_in_bucket, alone, cluster_ports
+from .plan import PlanError, Process, UpOptions, health_ports, listening_ports, processes, service_settings
 from .ports import LOOPBACK, PortError, Reservations
 from .roster import BUS, SERVICES
 from .supervisor import Supervisor
 from .welcome import command, welcome
-
-if TYPE_CHECKING:
-    from barid_runtime.bus.embedded import EmbeddedNats
 
 log = get_logger("barid.up")
 
@@ -76,26 +74,48 @@ def up(options: UpOptions) -> int:
 
 @dataclass(frozen=True, slots=True)
 class _Places:
-    """Where everything will answer. groups: services by process. health: their health ports. listeners: by name."""
+    """Where everything will answer. health: ports of each process. listeners: member (of a process) → name → port.
+    ground: of the bus alone, or of all that a cluster needs. fields: names of each service's settings, where they are
+    asked for."""
 
-    groups: list[tuple[str, ...]]
+    processes: list[Process]
     health: list[int]
-    listeners: dict[str, int]
-    bus: int
+    listeners: dict[str, dict[str, int]]
+    ground: int | ClusterPorts
+    fields: Mapping[str, Collection[str]]
 
 
 def _places(options: UpOptions, reserved: Reservations) -> _Places:
     """Raises PortError: better said before anything is started than by a service that can't listen."""
-    dealt = groups(SERVICES, options.processes)
+    cluster = options.size == "cluster"
+    fields = _fields() if cluster else dict.fromkeys(SERVICES, ())
+    dealt = processes(options, alone(fields) if cluster else ())
+    listeners = {
+        member: {
+            name: reserved.take(name, options.host, port)
+            for name, port in listening_ports(options, (service,), process.replica).items()
+        }
+        for process in dealt
+        for member, service in process.members.items()
+    }
+    health = [
+        reserved.take(f"health of {process.name}", LOOPBACK, port)
+        for process, port in zip(dealt, health_ports(options, len(dealt)), strict=True)
+    ]
     return _Places(
         dealt,
-        [
-            reserved.take(f"health of {'+'.join(group)}", LOOPBACK, port)
-            for group, port in zip(dealt, health_ports(options, len(dealt)), strict=True)
-        ],
-        {name: reserved.take(name, options.host, port) for name, port in listening_ports(options).items()},
-        reserved.take(BUS, LOOPBACK),
+        health,
+        listeners,
+        cluster_ports(reserved) if cluster else reserved.take(BUS, LOOPBACK),
+        fields,
     )
+
+
+def _fields() -> dict[str, Collection[str]]:
+    """Names of each service's settings."""
+    from .building import settings_type
+
+    return {service: settings_type(service).model_fields.keys() for service in SERVICES}
 
 
 class _System:
@@ -106,13 +126,13 @@ class _System:
         self._places = places
         self._services = list(SERVICES)
         self._passwords = {name: secrets.token_urlsafe(24) for name in [*self._services, OPERATOR]}
-        self._bus: EmbeddedNats | None = None
+        self._ground: Ground | None = None
         self._crew: Crew | None = None
         self._stop = asyncio.Event()
         self._accounts: list[dict[str, str]] = []
-        self._ports: dict[str, int] = {}
         self._api_key = folder.api_key()
         self._tasks: list[asyncio.Task[None]] = []
+        self._was_ready = False
 
     async def run(self) -> int:
         loop = asyncio.get_running_loop()
@@ -161,25 +181,23 @@ class _System:
         if not local:
             self._crew = crew = self._supervisor()
             await crew.open()
-        from barid_runtime.bus.embedded import EmbeddedNats
         from barid_runtime.tls import ensure_self_signed
 
-        self._bus = bus_server = EmbeddedNats(self._folder.path / "nats", self._places.bus, self._passwords)
-        await bus_server.launch()
+        self._ground = ground = self._lay_ground()
+        await ground.launch()
         if local:
             self._crew = crew = self._local_crew()
             await crew.open()
         names = (self._options.hostname or socket.gethostname(), "localhost", "127.0.0.1")
         # Before the services, which would each make one.
         ensure_self_signed(self._folder.path / "tls", names, time.time())
-        await bus_server.ready()
-        self._tasks.append(asyncio.create_task(keep_running(bus_server, self._tell)))
-        self._tasks.append(asyncio.create_task(keep_storing(bus_server, self._folder.path)))
-        settings = self._settings(bus_server.url)
+        await ground.ready()
+        self._tasks += [asyncio.create_task(keeper) for keeper in ground.keepers(self._tell)]
+        settings = self._settings(ground)
         async with asyncio.TaskGroup() as both:
-            starting = both.create_task(crew.start(settings))
-            both.create_task(self._provision(crew, bus_server.url))
-        self._ports = starting.result()
+            both.create_task(crew.start(settings))
+            both.create_task(self._provision(crew, ground.bus_url))
+        self._was_ready = True
         self._tell()
         self._tasks.append(asyncio.create_task(self._keep_told()))
         given = bool(self._options.accounts)
@@ -208,6 +226,12 @@ class _System:
         finally:
             await bus.close()
 
+    def _lay_ground(self) -> Ground:
+        folder, ports = self._folder.path, self._places.ground
+        if isinstance(ports, ClusterPorts):
+            return ClusterGround(folder, ports, self._passwords, in_bucket=all_in_bucket(self._places.fields))
+        return EmbeddedGround(folder, ports, self._passwords)
+
     def _local_crew(self) -> Crew:
         from .building import build, load_code
 
@@ -217,7 +241,7 @@ class _System:
     def _supervisor(self) -> Crew:
         options = self._options
         return Supervisor(
-            self._places.groups,
+            self._places.processes,
             self._places.health,
             drain_seconds=options.drain_seconds,
             log_level=options.log_level,
@@ -225,11 +249,16 @@ class _System:
             keep=(self._lock,),
         )
 
-    def _settings(self, url: str) -> Mapping[str, dict[str, Any]]:
-        ports = self._places.listeners
+    def _settings(self, ground: Ground) -> Mapping[str, dict[str, Any]]:
+        """By member."""
+        ports, fields = self._places.listeners, self._places.fields
         return {
-            service: service_settings(service, self._options, ports, url, self._passwords[service], self._api_key)
-            for service in self._services
+            member: ground.settings(fields[service])
+            | service_settings(
+                service, self._options, ports[member], ground.bus_url, self._passwords[service], self._api_key
+            )
+            for process in self._places.processes
+            for member, service in process.members.items()
         }
 
     # --- while it runs
@@ -243,6 +272,8 @@ class _System:
             self._tell()
 
     def _tell(self) -> None:
+        if not self._was_ready:
+            return
         content = self._status()
         write_private(self._folder.admin_file, {"url": f"http://{content.get('admin', '')}", "api_key": self._api_key})
         write_private(self._folder.running_file, content)
@@ -251,16 +282,24 @@ class _System:
 
     def _status(self) -> dict[str, Any]:
         assert self._crew is not None
-        assert self._bus is not None
+        assert self._ground is not None
         host = "127.0.0.1" if self._options.host in ("0.0.0.0", "::") else self._options.host  # noqa: S104
-        pids = {"barid": os.getpid(), BUS: self._bus.pid} | self._crew.pids()
-        return {name: f"{host}:{port}" for name, port in self._ports.items()} | {
-            "api_key": self._api_key,
-            "accounts": self._accounts,
-            "pids": pids,
-            "health": {name: f"127.0.0.1:{port}" for name, port in self._crew.health_ports().items()},
-            "bus": self._bus.url,
+        listeners = {
+            member: {name: f"{host}:{port}" for name, port in ports.items()}
+            for member, ports in self._crew.ports().items()
         }
+        first = {name: address for service in SERVICES for name, address in listeners[service].items()}
+        return (
+            first
+            | {
+                "api_key": self._api_key,
+                "accounts": self._accounts,
+                "pids": {"barid": os.getpid()} | self._ground.pids() | self._crew.pids(),
+                "health": {name: f"127.0.0.1:{port}" for name, port in self._crew.health_ports().items()},
+                "listeners": listeners,
+            }
+            | self._ground.status()
+        )
 
     # --- end
 
@@ -271,8 +310,8 @@ class _System:
         self._folder.forget_running()
         if self._crew is not None:
             await self._crew.stop()
-        if self._bus is not None:
-            await self._bus.stop()
+        if self._ground is not None:
+            await self._ground.stop()
         log.info("ended")
 
 

@@ -92,6 +92,10 @@ class Store(Protocol):
     async def consult(self, question: Callable[[Book], T]) -> T:
         """Ask on one snapshot. `question` must not await."""
 
+    async def look(self, question: Callable[[Book], T]) -> T:
+        """As `consult`, in what is durable and not in what is held in memory: for who manages, and may have changed
+        something at another replica a moment ago."""
+
     async def change(self, work: Callable[[Register], T]) -> T:
         """Change in one transaction; returns when it is durable. What `work` raises undoes it; it may be run again."""
 

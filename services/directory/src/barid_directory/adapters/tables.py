@@ -223,6 +223,9 @@ class TableStore:
         held = self._held
         return await self._database.read(lambda cursor: question(HeldBook(cursor, held)))
 
+    async def look(self, question: Callable[[Book], T]) -> T:
+        return await self._database.read(lambda cursor: question(TableBook(cursor, _load_domains(cursor))))
+
     async def change(self, work: Callable[[Register], T]) -> T:
         domains_changed = False
 

@@ -63,7 +63,7 @@ class Accounts:
         if request.quota < 0:
             raise OperationFailed("invalid", "a quota is 0 (without limit) or more")
         # Looked up before hashing, so that a repeated import is cheap; what decides is the look inside the transaction.
-        await self._store.consult(lambda book: refuse_taken(book, address))
+        await self._store.look(lambda book: refuse_taken(book, address))
         hashed = await self._hash(request.password, None if request.imported else address)
         row = AccountRow(self._new_id(), address, request.quota, True, hashed)
         created = int(self._clock.now())
@@ -121,7 +121,7 @@ class Accounts:
         def rows(book: Book) -> list[Account]:
             return [told(book, row) for row in book.accounts(after, limit, domain)]
 
-        accounts = await self._store.consult(rows)
+        accounts = await self._store.look(rows)
         return AccountPage(accounts=accounts, next=accounts[-1].address if len(accounts) == limit else None)
 
     async def get(self, request: AccountLookup) -> Account:
@@ -136,7 +136,7 @@ class Accounts:
                 row = book.account(address) if address is not None else None
             return None if row is None else told(book, row)
 
-        account = await self._store.consult(get)
+        account = await self._store.look(get)
         if account is None:
             raise OperationFailed("not_found", "there is no such account")
         return account

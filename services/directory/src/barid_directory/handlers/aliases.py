@@ -51,7 +51,7 @@ class Aliases:
 
     async def page(self, request: PageRequest) -> AliasPage:
         after, limit, domain = page_limits(request)
-        rows = await self._store.consult(lambda book: book.aliases(after, limit, domain))
+        rows = await self._store.look(lambda book: book.aliases(after, limit, domain))
         return AliasPage(
             aliases=[Alias(address=row.address, targets=list(row.targets)) for row in rows],
             next=rows[-1].address if len(rows) == limit else None,

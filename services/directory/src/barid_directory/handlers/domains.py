@@ -37,7 +37,7 @@ class Domains:
         return Empty()
 
     async def all(self, _: Empty) -> DomainList:
-        rows = await self._store.consult(lambda book: book.domains())
+        rows = await self._store.look(lambda book: book.domains())
         return DomainList(domains=[Domain(name=row.name, catch_all=row.catch_all) for row in rows])
 
     async def delete(self, request: DomainName) -> Empty:
