@@ -324,16 +324,17 @@ def _readiness(endpoint: str) -> Json | None:
 def _bus(running: Json | None) -> Findings:
     if running is None:
         return
-    host, _, port = str(running["bus"]).removeprefix("nats://").rpartition(":")
+    for server in str(running["bus"]).split(","):
+        yield _bus_server(server)
+
+
+def _bus_server(url: str) -> Finding:
+    host, _, port = url.removeprefix("nats://").rpartition(":")
     try:
         with socket.create_connection((host, int(port)), timeout=ANSWER_SECONDS) as connection:
             greeting = connection.recv(4096)
     except OSError as error:
-        yield Finding("bus", "fail", f"{running['bus']}: {error}", "see nats/nats.log in the data folder")
-        return
+        return Finding("bus", "fail", f"{url}: {error}", "see nats.log in nats/ of the data folder")
     if greeting.startswith(b"INFO "):
-        yield Finding("bus", "ok", str(running["bus"]))
-    else:
-        yield Finding(
-            "bus", "fail", f"{running['bus']} is no NATS server", "end what took its port, then restart barid"
-        )
+        return Finding("bus", "ok", url)
+    return Finding("bus", "fail", f"{url} is no NATS server", "end what took its port, then restart barid")

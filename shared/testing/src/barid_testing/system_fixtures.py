@@ -1,7 +1,9 @@
 """Fixtures of a whole mail system, and their options."""
 
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -17,6 +19,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         type=int,
         default=None,
         help="processes of the fixture mail_system; 0: one for each service (default: the ini value, 1)",
+    )
+    group.addoption(
+        "--barid-size",
+        choices=("embedded", "cluster"),
+        default="embedded",
+        help="cluster: on three nats-servers, PostgreSQL and S3, all on this machine (needs `barid[cluster]`)",
     )
     parser.addini("barid_processes", "processes of the fixture mail_system", default="1")
     parser.addini(
@@ -40,11 +48,18 @@ def mail_systems(
 
     chosen = pytestconfig.getoption("--barid-processes")
     usual = chosen if chosen is not None else int(pytestconfig.getini("barid_processes"))
+    size = pytestconfig.getoption("--barid-size")
     with ExitStack() as stack:
 
         def start(*options: str, processes: int | None = None) -> MailSystem:
-            folder = tmp_path_factory.mktemp("barid")
-            system = MailSystem(folder, options, processes=usual if processes is None else processes)
+            if size == "cluster":
+                # Not pytest's folder: it is closed to the user that root's PostgreSQL runs as.
+                folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="barid-")))
+                folder.chmod(0o711)
+            else:
+                folder = tmp_path_factory.mktemp("barid")
+            told = ("--size", size, *options)
+            system = MailSystem(folder, told, processes=usual if processes is None else processes)
             system.start()
             stack.callback(system.stop)
             return system

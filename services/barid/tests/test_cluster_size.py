@@ -1,0 +1,107 @@
+"""`barid up --size cluster`: all that the cluster size needs comes along, and anything of it may die."""
+
+import imaplib
+import json
+import smtplib
+import tempfile
+import time
+from collections.abc import Iterator
+from email.message import EmailMessage
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from barid_testing.mail_system import Account, MailSystem
+
+GROUND = ("nats-server", "nats-server-2", "nats-server-3", "postgres", "rclone")
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[MailSystem]:
+    # Not pytest's folder: it is closed to the user that root's PostgreSQL runs as.
+    with tempfile.TemporaryDirectory(prefix="barid-") as folder:
+        Path(folder).chmod(0o711)
+        with MailSystem(Path(folder), ["--size", "cluster", "--replicas", "mda=1"], processes=0) as system:
+            yield system
+
+
+def running(cluster: MailSystem) -> dict[str, Any]:
+    return dict(json.loads((cluster.data / "running.json").read_text()))
+
+
+def submit(address: str, account: Account, subject: str) -> None:
+    message = EmailMessage()
+    message["From"], message["To"], message["Subject"] = account.address, account.address, subject
+    message.set_content("x")
+    host, _, port = address.rpartition(":")
+    with smtplib.SMTP(host, int(port), timeout=30) as client:
+        client.login(account.login, account.password)
+        client.send_message(message)
+
+
+def subjects(address: str, account: Account) -> list[str]:
+    host, _, port = address.rpartition(":")
+    with imaplib.IMAP4(host, int(port), timeout=30) as client:
+        client.login(account.login, account.password)
+        client.select(readonly=True)
+        _, found = client.fetch("1:*", "(BODY.PEEK[HEADER.FIELDS (SUBJECT)])")
+    return [part[1].decode().strip().removeprefix("Subject: ") for part in found if isinstance(part, tuple)]
+
+
+def test_every_replica_takes_mail_and_shows_it(cluster: MailSystem) -> None:
+    found = running(cluster)
+    assert {*GROUND, "smtp_ingress-2", "mss-2", "directory-2", "mda"} <= found["pids"].keys()
+    assert "mda-2" not in found["pids"]
+    assert len(found["bus"].split(",")) == 3
+    listeners = found["listeners"]
+    assert listeners["mss"]["imap"] == found["imap"] != listeners["mss-2"]["imap"]
+    account = cluster.account()
+    for number, member in enumerate(("smtp_ingress", "smtp_ingress-2")):
+        submit(listeners[member]["submission"], account, f"by {number}")
+        cluster.expect(account, f"by {number}", within=30)
+    for member in ("mss", "mss-2"):
+        assert sorted(subjects(listeners[member]["imap"], account)) == ["by 0", "by 1"]
+
+
+def test_packs_are_in_the_bucket(cluster: MailSystem) -> None:
+    account = cluster.account()
+    submit(running(cluster)["submission"], account, "kept")
+    cluster.expect(account, "kept", within=30)
+    assert list((cluster.data / "objects" / "buckets").rglob("*.pack"))
+
+
+@pytest.mark.parametrize("name", [*GROUND, "directory", "mailstore", "mda", "relay-2"])
+def test_what_is_killed_comes_back_and_mail_goes_on(cluster: MailSystem, name: str) -> None:
+    account = cluster.account()
+    submit(running(cluster)["submission"], account, "before")
+    cluster.expect(account, "before", within=30)
+    cluster.wait_restarted(name, cluster.kill(name))
+    until = time.monotonic() + 30
+    while True:
+        try:
+            submit(running(cluster)["submission"], account, "after")
+            break
+        except smtplib.SMTPException as refused:
+            # For now, and never for good.
+            code = getattr(refused, "smtp_code", 451)
+            assert 400 <= code < 500, refused
+            assert time.monotonic() < until
+            time.sleep(0.2)
+    cluster.expect(account, "after", within=30)
+
+
+def test_nothing_of_it_is_left_behind() -> None:
+    with tempfile.TemporaryDirectory(prefix="barid-") as folder:
+        Path(folder).chmod(0o711)
+        with MailSystem(Path(folder), ["--size", "cluster"], processes=1) as system:
+            pids = set(system.pids().values())
+            assert len(pids) == 1 + len(GROUND)
+            account = system.account()
+            system.send(account, account, "hello")
+            system.expect(account, "hello", within=30)
+        until = time.monotonic() + 10
+        while any(Path(f"/proc/{pid}").exists() for pid in pids) and time.monotonic() < until:
+            time.sleep(0.05)
+        assert not [pid for pid in pids if Path(f"/proc/{pid}").exists()]
+        assert "Traceback" not in system.log(1_000_000)
