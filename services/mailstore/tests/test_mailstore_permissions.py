@@ -70,7 +70,7 @@ async def test_under_its_own_permissions(tmp_path: Path) -> None:
         assert poison.mail_id.encode() in again.payload
         assert service.reconciler is not None
         await service.reconciler.round()
-        assert service.checks() == {"bus": "ok", "journal": "ok"}
+        assert service.checks() == {"bus": "ok", "journal": "ok", "database": "ok"}
     finally:
         await service.drain()
         await bus.close()
