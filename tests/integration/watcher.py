@@ -1,0 +1,170 @@
+"""An IMAP client that believes nothing: it keeps a mailbox as the untagged responses say it is, and fails at the first
+one that RFC 3501 doesn't allow or that contradicts what was said before."""
+
+import asyncio
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from barid_testing.mail_system import Account, Endpoint
+
+TIMEOUT = 60.0
+"""Seconds for a command: a service may have to be started again meanwhile."""
+
+_FETCH = re.compile(rb"\* (\d+) FETCH \((.*)\)")
+_UID = re.compile(rb"\bUID (\d+)")
+_FLAGS = re.compile(rb"\bFLAGS \(([^)]*)\)")
+_MODSEQ = re.compile(rb"\bMODSEQ \((\d+)\)")
+_CODE_UIDS = re.compile(rb"\[(?:APPENDUID|COPYUID) \d+ (?:\S+ )?([0-9:,]+)\]")
+
+NUMBERED = (b"FETCH", b"STORE", b"SEARCH")
+"""Commands that use message numbers: while one is in progress no EXPUNGE may be sent (§7.4.1)."""
+
+
+@dataclass
+class Seen:
+    uid: int = 0
+    flags: frozenset[str] | None = None
+    modseq: int = 0
+
+
+@dataclass
+class Refused(Exception):
+    """NO, BAD, or BYE."""
+
+    line: str
+
+
+@dataclass
+class Watcher:
+    """messages: the mailbox, as told. gone: UIDs that were told to be expunged."""
+
+    reader: asyncio.StreamReader
+    writer: asyncio.StreamWriter
+    name: str
+    messages: list[Seen] = field(default_factory=list)
+    gone: set[int] = field(default_factory=set)
+    told: int = 0
+    _tag: int = 0
+    _command: bytes = b""
+
+    @classmethod
+    async def connect(cls, at: Endpoint, account: Account, name: str) -> "Watcher":
+        reader, writer = await asyncio.open_connection(*at)
+        watcher = cls(reader, writer, name)
+        await reader.readline()
+        await watcher.do(f"LOGIN {account.login} {account.password}")
+        return watcher
+
+    async def select(self, mailbox: str = "INBOX") -> None:
+        """With CONDSTORE, and every UID and its flags fetched."""
+        self.messages.clear()
+        await self.do(f"SELECT {mailbox} (CONDSTORE)")
+        if self.messages:
+            await self.do("FETCH 1:* (UID FLAGS MODSEQ)")
+
+    async def do(self, command: str, literal: bytes | None = None) -> list[str]:
+        """Untagged lines and, last, the tagged one. Raises Refused, and AssertionError for what no server may say."""
+        async with asyncio.timeout(TIMEOUT):
+            self._tag += 1
+            tag = f"{self.name}{self._tag}".encode()
+            self._command = command.encode()
+            self.writer.write(b"%b %b" % (tag, self._command))
+            if literal is not None:
+                self.writer.write(b" {%d}\r\n" % len(literal))
+                line = await self._line()
+                while not line.startswith(b"+"):
+                    self._hear(line)
+                    line = await self._line()
+                self.writer.write(literal)
+            self.writer.write(b"\r\n")
+            lines = []
+            while not (line := await self._line()).startswith(tag + b" "):
+                self._hear(line)
+                lines.append(line.decode())
+            self._command = b""
+            lines.append(line.decode())
+            if line.split(b" ")[1] != b"OK":
+                raise Refused(line.decode())
+            return lines
+
+    async def append(self, message: bytes) -> int:
+        """Its UID."""
+        return uids_of((await self.do("APPEND INBOX", message))[-1])[0]
+
+    async def settle(self) -> None:
+        """Learn what is not known yet, so that `view` is whole."""
+        await self.do("NOOP")
+        if any(not each.uid or each.flags is None for each in self.messages):
+            await self.do("FETCH 1:* (UID FLAGS MODSEQ)")
+
+    def view(self) -> dict[int, frozenset[str]]:
+        """Of each message its flags, but for \\Recent, which belongs to one session."""
+        return {each.uid: (each.flags or frozenset()) - {"\\Recent"} for each in self.messages}
+
+    async def close(self) -> None:
+        self.writer.close()
+        await self.writer.wait_closed()
+
+    async def _line(self) -> bytes:
+        line = await self.reader.readline()
+        if not line.endswith(b"\r\n"):
+            raise ConnectionError(f"{self.name}: the connection ended within {line!r}")
+        if line.startswith(b"* BYE"):
+            raise Refused(line.decode())
+        return line[:-2]
+
+    def _hear(self, line: bytes) -> None:
+        self.told += 1
+        words = line.split(b" ", 3)
+        if len(words) < 3 or not words[1].isdigit():
+            return
+        number, kind = int(words[1]), words[2]
+        if kind == b"EXISTS":
+            assert number >= len(self.messages), f"{self.name}: {line!r}, though {len(self.messages)} are there"
+            self.messages += [Seen() for _ in range(number - len(self.messages))]
+        elif kind == b"EXPUNGE":
+            assert 1 <= number <= len(self.messages), f"{self.name}: {line!r} of {len(self.messages)}"
+            assert not self._command.startswith(NUMBERED), f"{self.name}: {line!r} during {self._command!r}"
+            self.gone.add(self.messages.pop(number - 1).uid)
+        elif kind == b"FETCH":
+            self._fetched(line)
+
+    def _fetched(self, line: bytes) -> None:
+        match = _FETCH.fullmatch(line)
+        assert match, line
+        number, items = int(match[1]), match[2]
+        assert 1 <= number <= len(self.messages), f"{self.name}: {line!r} of {len(self.messages)}"
+        seen = self.messages[number - 1]
+        if uid := _UID.search(items):
+            self._numbered(number, int(uid[1]), line)
+        if modseq := _MODSEQ.search(items):
+            assert int(modseq[1]) >= seen.modseq, f"{self.name}: {line!r} after MODSEQ {seen.modseq}"
+            seen.modseq = int(modseq[1])
+        if flags := _FLAGS.search(items):
+            seen.flags = frozenset(flags[1].decode().split())
+
+    def _numbered(self, number: int, uid: int, line: bytes) -> None:
+        """UIDs ascend, one stays with its message, and none comes back (§2.3.1.1)."""
+        seen = self.messages[number - 1]
+        assert seen.uid in (0, uid), f"{self.name}: {line!r} was UID {seen.uid}"
+        assert uid not in self.gone, f"{self.name}: {line!r} was expunged"
+        before = max((each.uid for each in self.messages[: number - 1]), default=0)
+        after = min((each.uid for each in self.messages[number:] if each.uid), default=uid + 1)
+        assert before < uid < after, f"{self.name}: {line!r} between UIDs {before} and {after}"
+        seen.uid = uid
+
+
+def uids_of(line: str) -> list[int]:
+    """Of the response code APPENDUID or COPYUID; of the latter those of the copies."""
+    match = _CODE_UIDS.search(line.encode())
+    assert match, line
+    found: list[int] = []
+    for part in match[1].split(b","):
+        first, _, last = part.partition(b":")
+        found += range(int(first), int(last or first) + 1)
+    return found
+
+
+def uid_set(uids: Iterable[int]) -> str:
+    return ",".join(map(str, sorted(uids)))
