@@ -9,16 +9,15 @@ KUBECTL=${KUBECTL:-kubectl}
 STAND_INS=tests/deploy/crds
 work=$(mktemp -d deploy/k8s/.validate.XXXX)
 made=()
-cleanup() { rm -rf "$work"; for each in "${made[@]}"; do $KUBECTL delete -q -f "$each" --wait=false >/dev/null; done; }
+cleanup() { rm -rf "$work"; for each in "${made[@]}"; do $KUBECTL delete -f "$each" --wait=false >/dev/null; done; }
 trap cleanup EXIT
 
 for each in "$STAND_INS"/*.yaml; do
   $KUBECTL get -f "$each" >/dev/null 2>&1 && continue
-  $KUBECTL create -q -f "$each" >/dev/null && made+=("$each")
+  $KUBECTL create -f "$each" >/dev/null && made+=("$each")
 done
-$KUBECTL wait -q --for=condition=Established --timeout=30s -f "$STAND_INS" >/dev/null
-$KUBECTL get namespace barid >/dev/null 2>&1 || $KUBECTL create -f deploy/k8s/base/namespace.yaml >/dev/null
-$KUBECTL apply -q --dry-run=server -f deploy/k8s/base/namespace.yaml >/dev/null 2>&1
+$KUBECTL wait --for=condition=Established --timeout=30s -f "$STAND_INS" >/dev/null
+$KUBECTL get namespace barid >/dev/null 2>&1 || $KUBECTL create --save-config -f deploy/k8s/base/namespace.yaml >/dev/null
 
 for component in gateway ingress-volume; do
   mkdir -p "$work/prod+$component"
