@@ -66,6 +66,13 @@ class PatientBus:
     def connected(self) -> bool:
         return self._bus is not None and self._bus.connected
 
+    @property
+    def server(self) -> str:
+        return self._bus.server if self._bus is not None else ""
+
+    async def gather(self, subject: str, payload: bytes, *, timeout: float) -> list[bytes]:
+        return await self._there().gather(subject, payload, timeout=timeout)
+
     async def request(self, subject: str, payload: bytes, *, timeout: float = DEFAULT_DEADLINE) -> bytes:
         return await self._there().request(subject, payload, timeout=timeout)
 

@@ -97,6 +97,13 @@ class Connection:
     def connected(self) -> bool:
         return not self._away and self.client is not None and self.client.is_connected
 
+    @property
+    def server(self) -> str:
+        """Its name, as it told us; empty while we are not connected."""
+        if not self.connected or self.client is None:
+            return ""
+        return str(self.client._server_info.get("server_name", ""))
+
     async def open(self, timeout: float) -> None:
         """Connect for the first time. Raises BusUnavailable, with all that was said, after `timeout`."""
         opening = self.spawn(self._keep_trying())

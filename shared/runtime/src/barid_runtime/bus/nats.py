@@ -80,6 +80,10 @@ class NatsBus:
     def connected(self) -> bool:
         return self._connection.connected
 
+    @property
+    def server(self) -> str:
+        return self._connection.server
+
     async def flush(self) -> None:
         """Until the server has read all that we wrote, or the connection is lost."""
         await self._connection.flush()
@@ -116,6 +120,9 @@ class NatsBus:
 
     async def request(self, subject: str, payload: bytes, *, timeout: float = DEFAULT_DEADLINE) -> bytes:
         return (await self._requests.ask(subject, payload, None, timeout)).data
+
+    async def gather(self, subject: str, payload: bytes, *, timeout: float) -> list[bytes]:
+        return await self._requests.gather(subject, payload, timeout)
 
     async def send(self, subject: str, payload: bytes, reply: str = "", headers: dict[str, str] | None = None) -> None:
         client = self._connection.client

@@ -14,6 +14,9 @@ _STREAM = mail.ACCEPTED_STREAM
 _MAKE_STREAM = tuple(f"$JS.API.STREAM.{what}.{_STREAM}" for what in ("CREATE", "INFO", "UPDATE"))
 _PRODUCE = "mail.v1.accepted.>"
 
+CONSUMERS = ("mda", "relay")
+"""Durable consumers of the stream, each named as the service whose replicas share it."""
+
 
 def _consume(durable: str) -> tuple[str, ...]:
     return (
@@ -22,6 +25,10 @@ def _consume(durable: str) -> tuple[str, ...]:
         f"$JS.API.CONSUMER.MSG.NEXT.{_STREAM}.{durable}",
         f"$JS.ACK.{_STREAM}.{durable}.>",
     )
+
+
+_ROLL_CALL = "mail.v1.roll_call"
+"""Heard by every replica, asked by operators' API."""
 
 
 def _status(service: str) -> str:
@@ -45,11 +52,11 @@ PERMISSIONS: dict[str, Permissions] = {
     "directory": Permissions(
         # It asks itself, as everybody does, when it sets up the first domains and accounts.
         publish=("mail.v1.directory.>",),
-        subscribe=("mail.v1.directory.>",),
+        subscribe=("mail.v1.directory.>", _ROLL_CALL),
     ),
     "smtp_ingress": Permissions(
         publish=(*_ASK_DIRECTORY, "mail.v1.mailstore.over_quota", _PRODUCE, *_MAKE_STREAM),
-        subscribe=(_status("smtp_ingress"), "mail.v1.directory.changed", "mail.v1.quota"),
+        subscribe=(_status("smtp_ingress"), _ROLL_CALL, "mail.v1.directory.changed", "mail.v1.quota"),
     ),
     "mda": Permissions(
         publish=(
@@ -62,7 +69,7 @@ PERMISSIONS: dict[str, Permissions] = {
             *_MAKE_STREAM,
             *_consume("mda"),
         ),
-        subscribe=(_status("mda"), "mail.v1.directory.changed"),
+        subscribe=(_status("mda"), _ROLL_CALL, "mail.v1.directory.changed"),
     ),
     "mailstore": Permissions(
         publish=(
@@ -74,15 +81,15 @@ PERMISSIONS: dict[str, Permissions] = {
             _PRODUCE,
             *_MAKE_STREAM,
         ),
-        subscribe=("mail.v1.mailstore.>", "mail.v1.directory.changed"),
+        subscribe=("mail.v1.mailstore.>", _ROLL_CALL, "mail.v1.directory.changed"),
     ),
     "relay": Permissions(
         publish=(*_ASK_DIRECTORY, "mail.v1.captured", _PRODUCE, *_MAKE_STREAM, *_consume("relay")),
-        subscribe=("mail.v1.relay.>", "mail.v1.directory.changed"),
+        subscribe=("mail.v1.relay.>", _ROLL_CALL, "mail.v1.directory.changed"),
     ),
     "mss": Permissions(
         publish=(*_ASK_DIRECTORY, "mail.v1.mailstore.>"),
-        subscribe=(_status("mss"), "mail.v1.changed.*", "mail.v1.directory.changed", "mail.v1.quota"),
+        subscribe=(_status("mss"), _ROLL_CALL, "mail.v1.changed.*", "mail.v1.directory.changed", "mail.v1.quota"),
     ),
     "admin": Permissions(
         publish=(
@@ -90,9 +97,14 @@ PERMISSIONS: dict[str, Permissions] = {
             "mail.v1.mailstore.>",
             "mail.v1.relay.>",
             *map(_status, ("mda", "smtp_ingress", "mss", "admin")),
+            _ROLL_CALL,
+            # Looks at what waits; takes none of it.
+            f"$JS.API.STREAM.INFO.{_STREAM}",
+            *(f"$JS.API.CONSUMER.INFO.{_STREAM}.{durable}" for durable in CONSUMERS),
         ),
         subscribe=(
             _status("admin"),
+            _ROLL_CALL,
             "mail.v1.changed.*",
             "mail.v1.captured",
             "mail.v1.directory.changed",

@@ -93,11 +93,20 @@ class Bus(Protocol):
     @property
     def connected(self) -> bool: ...
 
+    @property
+    def server(self) -> str:
+        """Name of the server that we are connected to; empty while the bus is away."""
+
+    async def gather(self, subject: str, payload: bytes, *, timeout: float) -> list[bytes]:
+        """Ask all who serve the subject, whatever their queues; their answers within `timeout`, which it takes whole
+        unless nobody is there: nobody knows how many there are. Answers that are problems are left out."""
+
     async def request(self, subject: str, payload: bytes, *, timeout: float = DEFAULT_DEADLINE) -> bytes:
         """Ask one of those who serve the subject."""
 
     async def serve(self, subject: str, handler: Answer, *, queue: str, concurrency: int = 256) -> Subscription:
-        """Answer requests, many at a time, shared among all who serve with the same queue name.
+        """Answer requests, many at a time, shared among all who serve with the same queue name; an empty one is shared
+        with nobody: each hears every request.
 
         A handler that raises OperationFailed says no; any other exception is logged and answered as `internal`.
         """

@@ -25,17 +25,51 @@ class Link(Protocol):
     ) -> None: ...
 
 
+class _Gathering:
+    """Answers of several to one question. nobody: set when the server says that there is none to ask."""
+
+    __slots__ = ("answers", "nobody")
+
+    def __init__(self) -> None:
+        self.answers: list[bytes] = []
+        self.nobody = asyncio.Event()
+
+    def take(self, message: Msg) -> None:
+        if not message.headers:
+            self.answers.append(message.data)
+        elif message.headers.get("Status") == "503":
+            self.nobody.set()
+
+
 class Requests:
     def __init__(self, link: Link, inbox: str) -> None:
         self._link = link
         self._prefix = f"{inbox}.r."
         self._next_token = 0
         self._waiting: dict[int, asyncio.Future[Msg]] = {}
+        self._gathering: dict[int, _Gathering] = {}
 
     @property
     def replies(self) -> str:
         """The subject to listen on, with `on_reply`."""
         return self._prefix + "*"
+
+    async def gather(self, subject: str, payload: bytes, timeout: float) -> list[bytes]:
+        """See Bus.gather."""
+        if not self._link.connected:
+            raise BusUnavailable(f"the bus is away: {subject} not asked")
+        token = self._next_token
+        self._next_token = token + 1
+        gathering = self._gathering[token] = _Gathering()
+        try:
+            await self._link.send(subject, payload, f"{self._prefix}{token}")
+            async with asyncio.timeout(timeout):
+                await gathering.nobody.wait()
+        except TimeoutError:
+            pass
+        finally:
+            del self._gathering[token]
+        return gathering.answers
 
     async def ask(self, subject: str, payload: bytes, headers: dict[str, str] | None, timeout: float) -> Msg:
         if not self._link.connected:
@@ -62,9 +96,14 @@ class Requests:
 
     async def on_reply(self, message: Msg) -> None:
         token = message.subject[len(self._prefix) :]
-        future = self._waiting.get(int(token)) if token.isdecimal() else None
-        if future is not None and not future.done():
-            future.set_result(message)
+        if not token.isdecimal():
+            return
+        future = self._waiting.get(int(token))
+        if future is not None:
+            if not future.done():
+                future.set_result(message)
+        elif (gathering := self._gathering.get(int(token))) is not None:
+            gathering.take(message)
 
     def fail_all(self, why: str) -> None:
         """BusUnavailable for all who wait."""

@@ -12,6 +12,7 @@ import pytest
 import pytest_asyncio
 
 from barid_runtime.bus.port import (
+    Answer,
     Bus,
     BusError,
     BusUnavailable,
@@ -122,6 +123,28 @@ class RequestContract:
         await asyncio.gather(*[bus.request("contract.queue", b"") for _ in range(60)])
         assert len(served) == 60
         assert set(served) == {"first", "second"}
+
+    async def test_everybody_is_asked_and_all_who_answer_in_time_are_heard(self, bus: Bus, other_bus: Bus) -> None:
+        def saying(word: bytes, *, after: float = 0.0) -> Answer:
+            async def answer(payload: bytes) -> bytes:
+                await asyncio.sleep(after)
+                return payload + word
+
+            return answer
+
+        async def refuse(payload: bytes) -> bytes:
+            raise OperationFailed("unavailable", "not I")
+
+        await bus.serve("contract.roll", saying(b" one"), queue="")
+        await other_bus.serve("contract.roll", saying(b" two"), queue="")
+        await other_bus.serve("contract.roll", saying(b" late", after=2), queue="")
+        await other_bus.serve("contract.roll", refuse, queue="")
+        assert sorted(await bus.gather("contract.roll", b"here:", timeout=0.5)) == [b"here: one", b"here: two"]
+
+    async def test_nobody_to_gather_from_is_known_at_once(self, bus: Bus) -> None:
+        started = time.monotonic()
+        assert await bus.gather("contract.nobody", b"", timeout=10) == []
+        assert time.monotonic() - started < 2
 
     async def test_drain_finishes_what_was_begun(self, bus: Bus, other_bus: Bus) -> None:
         begun = asyncio.Event()
