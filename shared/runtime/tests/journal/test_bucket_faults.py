@@ -277,13 +277,36 @@ async def test_what_was_spoilt_on_its_way_is_asked_for_again(
     bodies.close()
 
 
-async def test_a_bucket_that_is_not_there_is_said_in_one_line(root: Path, s3_place: S3Place) -> None:
-    wrong = dataclasses.replace(s3_place, bucket="nobody-made-me", put_seconds=1.0)
-    journal = BucketJournal(root, "ingress", Bucket(wrong), wrong)
-    with pytest.raises(JournalFailed, match="BARID_S3_BUCKET"):
+async def test_a_bucket_that_is_not_there_is_made(root: Path, place: S3Place) -> None:
+    new = dataclasses.replace(place, bucket=f"{place.bucket}-new")
+    first, second = (BucketJournal(root, "ingress", Bucket(new), new) for _ in range(2))
+    await asyncio.gather(append(first), append(second, OBJECT_ABOVE + 1))  # as two replicas would
+    for journal in (first, second):
+        await journal.close()
+    assert Bucket(new).folders("") == ["objects/", "packs/"]
+
+
+async def test_a_bucket_that_we_may_not_make_is_said_in_one_line(
+    root: Path, place: S3Place, faulty_s3: FaultyS3
+) -> None:
+    new = dataclasses.replace(place, bucket=f"{place.bucket}-new", put_seconds=1.0)
+    faulty_s3.fault = lambda method, path: 403 if (method, path.strip("/")) == ("PUT", new.bucket) else None
+    journal = BucketJournal(root, "ingress", Bucket(new), new)
+    with pytest.raises(JournalFailed, match="no such bucket; make it, or correct BARID_S3_BUCKET"):
         await append(journal)
     assert "\n" not in journal.problem
     await journal.close()
+
+
+async def test_a_bucket_that_was_there_is_not_made_anew(
+    journal: BucketJournal, store: Bucket, faulty_s3: FaultyS3, place: S3Place
+) -> None:
+    await append(journal)
+    store.delete([each.key for each in store.below("")])
+    store._client.remove_bucket(place.bucket)
+    with pytest.raises(JournalFailed, match="no such bucket"):
+        await append(journal)
+    assert ("PUT", place.bucket) not in [(method, path.strip("/")) for method, path in faulty_s3.requests]
 
 
 WRITER = textwrap.dedent("""

@@ -3,6 +3,9 @@
 What is known of that client (7.2): it takes an error for one only if it comes as application/xml, so errors are told
 apart by status; without a region it asks for one, and fails the same way; it goes multipart above 5 MiB unless a part
 size is given; what it reads of a stream it holds in memory, a part at a time.
+
+A bucket that is not there is made by whoever finds that out first, if the key may: a new installation needs no step for
+it. Later it is a calamity, which a new and empty one would hide: who has seen the bucket never makes it.
 """
 
 import io
@@ -15,6 +18,7 @@ import urllib3
 from minio import Minio
 from minio.error import InvalidResponseError, MinioException, S3Error, ServerError
 
+from ..logging import get_logger
 from .place import S3Place
 from .port import Listed, ObjectEnds, ObjectError, ObjectMissing, ObjectsRefused, ObjectsUnavailable
 
@@ -31,6 +35,16 @@ _REFUSALS = frozenset({400, 401, 403, 405})
 
 T = TypeVar("T")
 
+log = get_logger("objects")
+
+
+class _NoSuchBucket(ObjectsRefused):
+    pass
+
+
+class _AlreadyThere(ObjectsRefused):
+    pass
+
 
 class Bucket:
     """place's bucket. Any thread may use it. connections: kept open at once."""
@@ -39,6 +53,7 @@ class Bucket:
         parts = urlsplit(place.url)
         self._name = place.bucket
         self._where = f"{place.url} (bucket {place.bucket})"
+        self._seen = False
         # No retries of its own: it would repeat what we count, and hide that the store is ill.
         self._http = urllib3.PoolManager(maxsize=connections, block=False, retries=False, timeout=timeout)
         self._client = Minio(
@@ -50,10 +65,6 @@ class Bucket:
             http_client=self._http,
         )
 
-    def make(self) -> None:
-        """The bucket itself, for who sets up a store: services don't. Raises ObjectError, also if it is there."""
-        self._ask(lambda: self._client.make_bucket(self._name))
-
     def put(self, key: str, data: bytes) -> None:
         size = len(data)
         self._ask(
@@ -63,6 +74,8 @@ class Bucket:
         )
 
     def put_stream(self, key: str, stream: BinaryIO, size: int) -> None:
+        if not self._seen:
+            next(self.below(""), None)  # makes the bucket: a stream can't be begun again
         self._ask(
             lambda: self._client.put_object(self._name, key, stream, size, part_size=PART, num_parallel_uploads=1)
         )
@@ -111,12 +124,33 @@ class Bucket:
 
     def _ask(self, call: Callable[[], T]) -> T:
         try:
+            answer = self._once(call)
+        except _NoSuchBucket as missing:
+            if self._seen:
+                raise
+            self._make(missing)
+            answer = self._once(call)
+        self._seen = True
+        return answer
+
+    def _once(self, call: Callable[[], T]) -> T:
+        try:
             return call()
         except MinioException as error:
             raise self._told(error) from None
         except (urllib3.exceptions.HTTPError, OSError, ValueError) as error:
             # ValueError: an answer that is none, as the client meets it.
             raise ObjectsUnavailable(f"{self._where}: {_short(error)}") from None
+
+    def _make(self, missing: ObjectsRefused) -> None:
+        """Raises `missing` if we may not. Another replica may have been quicker."""
+        try:
+            self._once(lambda: self._client.make_bucket(self._name))
+        except _AlreadyThere:
+            return
+        except ObjectsRefused:
+            raise missing from None
+        log.info("bucket_made", where=self._where)
 
     def _told(self, error: MinioException) -> ObjectError:
         status, code = 0, ""
@@ -130,7 +164,9 @@ class Bucket:
             status = error.status_code
         text = f"{self._where}: status {status}{' ' + code if code else ''}"
         if code == "NoSuchBucket":
-            return ObjectsRefused(f"{text}: there is no such bucket; make it, or correct BARID_S3_BUCKET")
+            return _NoSuchBucket(f"{text}: there is no such bucket; make it, or correct BARID_S3_BUCKET")
+        if code in ("BucketAlreadyExists", "BucketAlreadyOwnedByYou"):
+            return _AlreadyThere(text)
         if status == 416:
             return ObjectEnds(text)
         if status == 404:
