@@ -17,6 +17,7 @@ from barid_directory.handlers.service import DirectoryService
 from barid_runtime.bus.nats import connect
 from barid_runtime.bus.port import Bus, Stream
 from barid_runtime.bus.typed import answer, call
+from barid_runtime.certificates import Certificates
 from barid_runtime.clock import Clock, SystemClock
 from barid_runtime.database.door import Place
 from barid_runtime.ids import new_id
@@ -24,7 +25,7 @@ from barid_runtime.journal.bodies import LocalBodies
 from barid_runtime.journal.device import Device
 from barid_runtime.journal.packs import PackJournal
 from barid_runtime.journal.publisher import Publisher
-from barid_runtime.tls import listeners_context
+from barid_runtime.tls import listeners_pair
 from barid_smtp_ingress.adapters.known_file import KnownFile
 from barid_smtp_ingress.adapters.listeners import listeners
 from barid_smtp_ingress.adapters.patient_bus import PatientBus
@@ -145,7 +146,17 @@ class Rig:
             publisher=self.publisher,
             known=KnownFile(self.settings.known_file),
             open_listener=listeners(
-                "127.0.0.1", lambda: listeners_context(None, None, self.data / "tls", ["mx.here.test"], clock.now())
+                "127.0.0.1",
+                Certificates(
+                    "smtp_ingress",
+                    lambda: listeners_pair(
+                        self.settings.tls_certificate,
+                        self.settings.tls_key,
+                        self.data / "tls",
+                        ["mx.here.test"],
+                        clock.now(),
+                    ),
+                ).context,
             ),
             clock=clock,
         )

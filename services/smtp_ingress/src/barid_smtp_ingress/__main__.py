@@ -2,12 +2,13 @@
 
 from barid_runtime.bus.nats import connect
 from barid_runtime.bus.port import Bus
+from barid_runtime.certificates import Certificates
 from barid_runtime.clock import SystemClock
 from barid_runtime.journal.door import open_journal
 from barid_runtime.journal.publisher import Publisher
 from barid_runtime.run import serve
 from barid_runtime.service import Service
-from barid_runtime.tls import listeners_context
+from barid_runtime.tls import listeners_pair
 
 from .adapters.known_file import KnownFile
 from .adapters.listeners import listeners
@@ -24,6 +25,10 @@ def build(settings: Settings) -> Service:
     bus = PatientBus(open_bus)
     journal = open_journal(settings.journal_place, "smtp_ingress", clock)
     names = (settings.hostname, "localhost", "127.0.0.1")
+    certificates = Certificates(
+        "smtp_ingress",
+        lambda: listeners_pair(settings.tls_certificate, settings.tls_key, settings.data / "tls", names, clock.now()),
+    )
     return IngressService(
         settings,
         bus=bus,
@@ -31,12 +36,7 @@ def build(settings: Settings) -> Service:
         journal=journal,
         publisher=Publisher(journal, bus, clock),
         known=KnownFile(settings.known_file),
-        open_listener=listeners(
-            settings.host,
-            lambda: listeners_context(
-                settings.tls_certificate, settings.tls_key, settings.data / "tls", names, clock.now()
-            ),
-        ),
+        open_listener=listeners(settings.host, certificates.context),
         clock=clock,
     )
 

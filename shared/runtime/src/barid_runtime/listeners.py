@@ -93,8 +93,8 @@ class TlsListener(Generic[Made]):
     then; and uvloop reads before a handshake that is begun in `connection_made`. So connections are accepted here.
     """
 
-    def __init__(self, doorway: Doorway[Made], context: ssl.SSLContext) -> None:
-        """Raises OSError."""
+    def __init__(self, doorway: Doorway[Made], context: Callable[[], ssl.SSLContext]) -> None:
+        """context: asked at each handshake. Raises OSError."""
         family = socket.AF_INET6 if ":" in doorway.host else socket.AF_INET
         self._doorway = doorway
         self._context = context
@@ -157,7 +157,7 @@ class TlsListener(Generic[Made]):
             await self._loop.connect_accepted_socket(
                 lambda: protocol,
                 accepted,
-                ssl=self._context,
+                ssl=self._context(),
                 ssl_handshake_timeout=self._doorway.handshake_seconds,
             )
         except (OSError, EOFError) as error:
@@ -169,8 +169,11 @@ class TlsListener(Generic[Made]):
             raise
 
 
-async def open_listener(doorway: Doorway[Made], context: ssl.SSLContext) -> PlainListener[Made] | TlsListener[Made]:
-    """Raises OSError. context: of doors that begin with TLS."""
+async def open_listener(
+    doorway: Doorway[Made], context: Callable[[], ssl.SSLContext]
+) -> PlainListener[Made] | TlsListener[Made]:
+    """Raises OSError. context: for the next handshake (`Certificates.context`); asked once here, for what it raises."""
+    context()
     if doorway.handshake_seconds is None:
         return await PlainListener.open(doorway)
     return TlsListener(doorway, context)

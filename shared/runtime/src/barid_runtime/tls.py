@@ -86,13 +86,15 @@ def _alternative(name: str) -> "x509.GeneralName":  # type: ignore[name-defined]
         return x509.DNSName(name.encode("idna").decode() if not name.isascii() else name)
 
 
-def listeners_context(
+def listeners_pair(
     certificate: Path | None, key: Path | None, folder: Path, names: Iterable[str], now: float
-) -> ssl.SSLContext:
-    """With the operator's certificate, or a self-signed one in `folder`. Raises TlsError."""
+) -> tuple[Path, Path]:
+    """The operator's certificate and key, or a self-signed pair in `folder`. Raises TlsError."""
+    if (certificate is None) != (key is None):
+        raise TlsError("BARID_TLS_CERTIFICATE and BARID_TLS_KEY go together: set both, or neither")
     if certificate is None or key is None:
-        certificate, key = ensure_self_signed(folder, list(dict.fromkeys(names)), now)
-    return server_context(certificate, key)
+        return ensure_self_signed(folder, list(dict.fromkeys(names)), now)
+    return certificate, key
 
 
 def server_context(certificate: Path, key: Path) -> ssl.SSLContext:

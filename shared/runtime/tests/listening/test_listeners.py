@@ -14,7 +14,7 @@ import pytest_asyncio
 
 from barid_runtime import listeners
 from barid_runtime.listeners import Doorway, PlainListener, TlsListener, open_listener
-from barid_runtime.tls import listeners_context, opportunistic_client_context
+from barid_runtime.tls import ensure_self_signed, opportunistic_client_context, server_context
 
 HOST = "127.0.0.1"
 
@@ -57,7 +57,7 @@ guests: list[Guest] = []
 @pytest.fixture(scope="module")
 def context(tmp_path_factory: pytest.TempPathFactory) -> ssl.SSLContext:
     folder: Path = tmp_path_factory.mktemp("tls")
-    return listeners_context(None, None, folder, ["localhost"], time.time())
+    return server_context(*ensure_self_signed(folder, ["localhost"], time.time()))
 
 
 Opened = PlainListener[Guest] | TlsListener[Guest]
@@ -70,7 +70,7 @@ async def opened(context: ssl.SSLContext) -> AsyncIterator[Open]:
     doors: list[Opened] = []
 
     async def make(*, tls: bool, kind: type[Guest] = Guest, patience: float = 10.0) -> Opened:
-        door = await open_listener(Doorway("door", HOST, 0, kind, patience if tls else None), context)
+        door = await open_listener(Doorway("door", HOST, 0, kind, patience if tls else None), lambda: context)
         doors.append(door)
         return door
 
@@ -205,4 +205,4 @@ async def test_a_port_that_is_taken_is_an_error(opened: Open, context: ssl.SSLCo
     door = await opened(tls=True)
     for patience in (None, 1.0):
         with pytest.raises(OSError):
-            await open_listener(Doorway("other", HOST, door.port, Guest, patience), context)
+            await open_listener(Doorway("other", HOST, door.port, Guest, patience), lambda: context)

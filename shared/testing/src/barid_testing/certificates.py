@@ -10,7 +10,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-LIFE = timedelta(days=2)
+DAYS = 2
+"""That a certificate lives."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,11 +38,11 @@ class Authority:
         self.certificate = folder / "ca.pem"
         self.certificate.write_bytes(signed.public_bytes(serialization.Encoding.PEM))
 
-    def issue(self, subject: str, *addresses: str) -> Pair:
+    def issue(self, subject: str, *addresses: str, days: int = DAYS) -> Pair:
         """For a client; with addresses (of this machine), for a server there, too."""
         key = ec.generate_private_key(ec.SECP256R1())
         usages = [ExtendedKeyUsageOID.CLIENT_AUTH] + ([ExtendedKeyUsageOID.SERVER_AUTH] if addresses else [])
-        builder = _builder(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, subject)]), self._name, key)
+        builder = _builder(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, subject)]), self._name, key, days)
         builder = builder.add_extension(x509.ExtendedKeyUsage(usages), critical=False)
         if addresses:
             names = [x509.IPAddress(ipaddress.ip_address(address)) for address in addresses]
@@ -56,7 +57,9 @@ class Authority:
         return pair
 
 
-def _builder(subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePrivateKey) -> x509.CertificateBuilder:
+def _builder(
+    subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePrivateKey, days: int = DAYS
+) -> x509.CertificateBuilder:
     now = datetime.now(UTC)
     return (
         x509.CertificateBuilder()
@@ -65,5 +68,5 @@ def _builder(subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePrivate
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
         .not_valid_before(now - timedelta(hours=1))
-        .not_valid_after(now + LIFE)
+        .not_valid_after(now + timedelta(days=days))
     )

@@ -3,10 +3,11 @@
 from contextlib import AsyncExitStack
 
 from barid_runtime.bus.nats import connect
+from barid_runtime.certificates import Certificates
 from barid_runtime.clock import SystemClock
 from barid_runtime.journal.door import open_bodies, open_journal
 from barid_runtime.journal.publisher import Publisher
-from barid_runtime.tls import listeners_context
+from barid_runtime.tls import listeners_pair
 
 from ..ports import Doors, OpenDoors
 from ..settings import Settings
@@ -30,12 +31,13 @@ def embedded(settings: Settings) -> OpenDoors:
             stack.push_async_callback(journal.close)
             closing = stack.pop_all()
         names = (settings.hostname, "localhost", "127.0.0.1")
-        open_listener = listeners(
-            settings.host,
-            lambda: listeners_context(
+        certificates = Certificates(
+            "mss",
+            lambda: listeners_pair(
                 settings.tls_certificate, settings.tls_key, settings.data / "tls", names, clock.now()
             ),
         )
+        open_listener = listeners(settings.host, certificates.context)
         return Doors(bus, journal, bodies, clock, open_listener, closing.aclose)
 
     return open_doors

@@ -3,7 +3,6 @@
 import asyncio
 import ssl
 from collections.abc import Callable
-from functools import cache
 
 from barid_runtime.listeners import Doorway, open_listener
 
@@ -12,9 +11,8 @@ from ..ports import Conversations, Door, Listener, OpenListener
 from .socket_wire import SocketWire
 
 
-def listeners(host: str, make_context: Callable[[], ssl.SSLContext]) -> OpenListener:
-    """make_context: of TLS, called at the first door."""
-    context = cache(make_context)
+def listeners(host: str, context: Callable[[], ssl.SSLContext]) -> OpenListener:
+    """context: of TLS, asked by each connection; at each door first, where it may raise."""
 
     async def open_door(door: Door, converse: Conversations) -> Listener:
         loop = asyncio.get_running_loop()
@@ -23,6 +21,6 @@ def listeners(host: str, make_context: Callable[[], ssl.SSLContext]) -> OpenList
             return SocketWire(door, converse, context(), connections, loop)
 
         handshake = patience.HANDSHAKE if door.implicit_tls else None
-        return await open_listener(Doorway(door.name, host, door.port, make, handshake), context())
+        return await open_listener(Doorway(door.name, host, door.port, make, handshake), context)
 
     return open_door
