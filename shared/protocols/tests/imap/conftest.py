@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 
@@ -52,9 +52,12 @@ from barid_protocols.imap.mailbox_names import subscribed_matches
 from barid_protocols.imap.responses import Completion, bad, no, ok
 from barid_protocols.imap.search_predicates import compile_key
 from barid_protocols.imap.selected import SelectedMailbox
-from barid_protocols.imap.selected_search import candidates, rows, search_snapshot
+from barid_protocols.imap.selected_search import candidates, rows, search_line, search_snapshot
 from barid_protocols.imap.sequence import SequenceSet
 from barid_protocols.imap.states import allows_expunge
+
+NOW = 784_111_777 + 3600
+"""An hour after the messages came."""
 
 DIALOGUES = Path(__file__).parent / "dialogues"
 
@@ -121,6 +124,10 @@ class Found:
     @property
     def size(self) -> int:
         return len(self.message.data)
+
+    @property
+    def received(self) -> int:
+        return self.message.received
 
     @property
     def internal_date(self) -> date:
@@ -343,6 +350,8 @@ class Host:
         selected, box = self.selected, self.mailboxes[self.selected_name]
         assert selected is not None
         slices = selected.slices(event.messages, uid=event.uid)
+        if event.page is not None:
+            slices = event.page.cut_slices(slices)
         if set(event.items) <= {Attribute.FLAGS, Attribute.UID, Attribute.MODSEQ} and Attribute.FLAGS in event.items:
             lines = selected.fetch_flags(
                 slices,
@@ -426,15 +435,18 @@ class Host:
     def _search(self, event: search_command.Search) -> Answer:
         selected, box = self.selected, self.mailboxes[self.selected_name]
         assert selected is not None
+        event = replace(event, key=search.with_saved(event.key, selected.saved))
         if not search.needs(event.key):
-            return (responses.search(*search_snapshot(selected, event.key, uid=event.uid)), ok("Searched"))
-        test = compile_key(event.key, last_number=len(selected), last_uid=selected.uids[-1] if selected.uids else 0)
+            numbers, _ = search_snapshot(selected, event.key, uid=False)
+            return (search_line(selected, event, numbers), ok("Searched"))
+        last_uid = selected.uids[-1] if selected.uids else 0
+        test = compile_key(event.key, last_number=len(selected), last_uid=last_uid, now=NOW)
         found = []
         for row in rows(selected, candidates(selected, event.key)):
             full = Found(row.seq, row.uid, row.mask, row.keywords, row.recent, row.modseq, box.messages[row.uid])
             if test(full):
-                found.append(row.uid if event.uid else row.seq)
-        return (responses.search(found), ok("Searched"))
+                found.append(row.seq)
+        return (search_line(selected, event, found), ok("Searched"))
 
     def _copy(self, event: copy.Copy | move.Move) -> Answer:
         selected, box = self.selected, self.mailboxes[self.selected_name]

@@ -1,4 +1,4 @@
-r"""FETCH and UID FETCH (RFC 3501 §6.4.5) with CHANGEDSINCE (RFC 7162 §3.1.4).
+r"""FETCH and UID FETCH (RFC 3501 §6.4.5) with CHANGEDSINCE (RFC 7162 §3.1.4) and PARTIAL (RFC 9394 §3.3).
 
 What every session knows (UID, flags, MODSEQ) is answered from the snapshot; the rest in batches, each asked of the
 mailstore in one question, with one STORE for the \Seen that reading sets. Output is made no faster than it is read.
@@ -61,6 +61,8 @@ async def fetch(session: "ImapSession", command: Fetch) -> Completion:
     selection = session.selection
     assert selection is not None
     slices = selection.selected.slices(command.messages, uid=command.uid)
+    if command.page is not None:
+        slices = command.page.cut_slices(slices)
     if load_of(command.items) is Load.SNAPSHOT:
         await _from_snapshot(session, selection, command, slices)
         return ok("Fetched")

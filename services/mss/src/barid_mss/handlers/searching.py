@@ -1,4 +1,4 @@
-"""SEARCH and UID SEARCH (RFC 3501 §6.4.4, RFC 7162 §3.1.5).
+"""SEARCH and UID SEARCH (RFC 3501 §6.4.4, RFC 7162 §3.1.5), with RETURN (RFC 4731) and ``$`` (RFC 5182).
 
 Keys that ask for flags and numbers are answered from the snapshot. For the others each message is tried with what is at
 hand; where a key asks for more (LookupError), the message is tried again with its summary, and if that isn't enough
@@ -8,6 +8,7 @@ back after every TURN.
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -23,10 +24,10 @@ from barid_protocols.imap.search import (
     OnDate,
     Or,
     needs,
-    uses_modseq,
+    with_saved,
 )
 from barid_protocols.imap.search_predicates import Predicate, compile_key
-from barid_protocols.imap.selected_search import SnapshotRow, candidates, rows, search_snapshot
+from barid_protocols.imap.selected_search import SnapshotRow, candidates, rows, search_line, search_snapshot
 from barid_protocols.mime.dates import parse_date
 from barid_protocols.mime.decode import MAX_TEXT, text_of, text_parts
 from barid_protocols.mime.headers import HeaderBlock
@@ -56,15 +57,27 @@ log = get_logger("mss.imap")
 async def search(session: "ImapSession", command: Search) -> Completion:
     selection = session.selection
     assert selection is not None
-    if not needs(command.key):
-        numbers, modseq = search_snapshot(selection.selected, command.key, uid=command.uid)
+    selected = selection.selected
+    if selected.saved:
+        command = replace(command, key=with_saved(command.key, selected.saved))
+    if command.returns is None and not needs(command.key):
+        numbers, modseq = search_snapshot(selected, command.key, uid=command.uid)
         session.write(responses.search(numbers, modseq))
+        return ok("Searched")
+    if command.returns is not None and command.returns.saves:
+        # So it is left by a NO (RFC 5182 §2.1).
+        selected.save(())
+    if not needs(command.key):
+        numbers, _ = search_snapshot(selected, command.key, uid=False)
+        session.write(search_line(selected, command, numbers))
         return ok("Searched")
     searching = _Searching(session, selection, command)
     found = await searching.run()
-    modseq = max((row.modseq for row in found), default=None) if uses_modseq(command.key) else None
-    session.write(responses.search([row.uid if command.uid else row.seq for row in found], modseq))
-    return _UNREADABLE if searching.unreadable else ok("Searched")
+    session.write(search_line(selected, command, [row.seq for row in found]))
+    if searching.unreadable:
+        selected.save(())
+        return _UNREADABLE
+    return ok("Searched")
 
 
 def _asks_sent_date(key: Key) -> bool:
@@ -98,6 +111,10 @@ class _SummaryRow(SnapshotRow):
     @property
     def size(self) -> int:
         return self.card.size
+
+    @property
+    def received(self) -> int:
+        return self.card.date
 
     @property
     def internal_date(self) -> date:
@@ -142,7 +159,9 @@ class _Searching:
         self._selection = selection
         self._slices = candidates(selected, command.key)
         last_uid = selected.uids[-1] if selected.uids else 0
-        self._test: Predicate = compile_key(command.key, last_number=len(selected), last_uid=last_uid)
+        self._test: Predicate = compile_key(
+            command.key, last_number=len(selected), last_uid=last_uid, now=session.desk.clock.now()
+        )
         wanted = needs(command.key)
         self._fields = {"size", "date"}
         if wanted - {Needs.SUMMARY} or _asks_sent_date(command.key):

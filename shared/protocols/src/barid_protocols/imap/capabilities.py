@@ -19,6 +19,10 @@ AFTER_LOGIN = (
     b"MOVE",
     b"CONDSTORE",
     b"STATUS=SIZE",
+    b"ESEARCH",
+    b"SEARCHRES",
+    b"WITHIN",
+    b"PARTIAL",
 )
 
 ENABLEABLE = frozenset({b"CONDSTORE"})

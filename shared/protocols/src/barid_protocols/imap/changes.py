@@ -17,6 +17,18 @@ Slices = Sequence[tuple[int, int]]
 """Index ranges (start, stop) into the columns, ascending, apart from each other."""
 
 
+def page_of(slices: Slices, first: int, stop: int) -> list[tuple[int, int]]:
+    """Of the messages in ``slices`` those from position ``first`` to before ``stop``, counted from 0."""
+    found: list[tuple[int, int]] = []
+    passed = 0
+    for start, end in slices:
+        low, high = max(start, start + first - passed), min(end, start + stop - passed)
+        if low < high:
+            found.append((low, high))
+        passed += end - start
+    return found
+
+
 @dataclass(frozen=True, slots=True)
 class Columns:
     """All messages of a mailbox by ascending UID: ``array('I')``, ``array('I')``, ``array('Q')`` of one length."""

@@ -30,7 +30,7 @@ _QUOTED = re.compile(rb'"([^"\\\r\n\x00]*(?:\\["\\][^"\\\r\n\x00]*)*)"')
 _ESCAPED = re.compile(rb"\\(.)")
 _LITERAL = re.compile(rb"\{([0-9]{1,10})\+?\}\r?\n")
 _NUMBER = re.compile(rb"[0-9]{1,20}")
-_SEQUENCE = re.compile(rb"[0-9*:,]+")
+_SEQUENCE = re.compile(rb"\$|[0-9*:,]+")
 
 
 class Cursor:

@@ -1,10 +1,11 @@
-"""The tree of a SEARCH (RFC 3501 §6.4.4, RFC 7162 §3.1.5), and what can be said of it before any message is looked at.
+"""The tree of a SEARCH (RFC 3501 §6.4.4, RFC 7162 §3.1.5, RFC 5032), and what can be said of it beforehand.
 
 The host asks :func:`needs` what a key looks at and loads that; :mod:`.search_predicates` makes a test of it.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
 from enum import Enum
@@ -95,6 +96,20 @@ class OnDate:
 
 
 @dataclass(frozen=True, slots=True)
+class Older:
+    """Came ``seconds`` ago or earlier (RFC 5032)."""
+
+    seconds: int
+
+
+@dataclass(frozen=True, slots=True)
+class Younger:
+    """Came ``seconds`` ago or later."""
+
+    seconds: int
+
+
+@dataclass(frozen=True, slots=True)
 class Larger:
     octets: int
 
@@ -138,6 +153,8 @@ Key = (
     | InUids
     | InNumbers
     | OnDate
+    | Older
+    | Younger
     | Larger
     | Smaller
     | ModSeqAtLeast
@@ -158,7 +175,7 @@ def needs(key: Key) -> frozenset[Needs]:
             return needs(first) | needs(second)
         case Not(inner):
             return needs(inner)
-        case OnDate() | Larger() | Smaller():
+        case OnDate() | Older() | Younger() | Larger() | Smaller():
             return frozenset({Needs.SUMMARY})
         case HeaderContains():
             return frozenset({Needs.HEADER})
@@ -181,6 +198,21 @@ def uses_modseq(key: Key) -> bool:
             return isinstance(key, ModSeqAtLeast)
 
 
+def with_saved(key: Key, saved: Iterable[int]) -> Key:
+    """``key`` with the UIDs of the saved result in place of ``$`` (RFC 5182 §2.1)."""
+    match key:
+        case And(keys):
+            return And(tuple([with_saved(inner, saved) for inner in keys]))
+        case Or(first, second):
+            return Or(with_saved(first, saved), with_saved(second, saved))
+        case Not(inner):
+            return Not(with_saved(inner, saved))
+        case InUids(numbers) | InNumbers(numbers) if numbers.saved:
+            return InUids(SequenceSet.of(saved))
+        case _:
+            return key
+
+
 def cost(key: Key) -> int:
     """A rough price of one test, to order the members of an AND."""
     match key:
@@ -190,7 +222,7 @@ def cost(key: Key) -> int:
             return cost(first) + cost(second)
         case Not(inner):
             return cost(inner)
-        case OnDate() | Larger() | Smaller():
+        case OnDate() | Older() | Younger() | Larger() | Smaller():
             return _COST_OF_SUMMARY
         case HeaderContains():
             return _COST_OF_HEADER

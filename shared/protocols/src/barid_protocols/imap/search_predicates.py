@@ -27,10 +27,12 @@ from barid_protocols.imap.search import (
     Larger,
     ModSeqAtLeast,
     Not,
+    Older,
     OnDate,
     Or,
     Smaller,
     TextContains,
+    Younger,
     cost,
 )
 from barid_protocols.imap.sequence import SequenceSet
@@ -55,6 +57,10 @@ class SearchRow(Protocol):
     @property
     def size(self) -> int: ...
     @property
+    def received(self) -> int:
+        """The internal date in epoch seconds."""
+
+    @property
     def internal_date(self) -> date: ...
     @property
     def sent_date(self) -> date | None: ...
@@ -71,8 +77,9 @@ class SearchRow(Protocol):
 Predicate = Callable[[SearchRow], bool]
 
 
-def compile_key(key: Key, *, last_number: int, last_uid: int) -> Predicate:
-    """A predicate for ``key``; ``last_number`` and ``last_uid`` are what ``*`` means in this session."""
+def compile_key(key: Key, *, last_number: int, last_uid: int, now: float = 0) -> Predicate:
+    """A predicate for ``key``; ``last_number`` and ``last_uid`` are what ``*`` means in this session; ``now`` is in
+    epoch seconds."""
 
     def build(key: Key) -> Predicate:
         match key:
@@ -104,6 +111,12 @@ def compile_key(key: Key, *, last_number: int, last_uid: int) -> Predicate:
                 return lambda row: in_numbers(row.seq)
             case OnDate(field, comparison, day):
                 return _date(field, comparison, day)
+            case Older(seconds):
+                until = now - seconds
+                return lambda row: row.received <= until
+            case Younger(seconds):
+                since = now - seconds
+                return lambda row: row.received >= since
             case Larger(octets):
                 return lambda row: row.size > octets
             case Smaller(octets):

@@ -63,6 +63,8 @@ class SelectedMailbox:
         for code in self._known_codes:
             self._keywords |= table.keywords(code)
         self._news = Unannounced(highest_modseq)
+        self.saved = array("I")
+        """The UIDs that ``$`` stands for (RFC 5182), ascending; those that are gone name nothing any more."""
 
     def __len__(self) -> int:
         """Messages that the client counts."""
@@ -99,6 +101,8 @@ class SelectedMailbox:
 
     def slices(self, messages: SequenceSet, *, uid: bool) -> list[tuple[int, int]]:
         """The messages that a command names; SyntaxProblem for a number that the client does not count."""
+        if messages.saved:
+            return SequenceSet.of(self.saved).slices_of_uids(self.uids)
         return messages.slices_of_uids(self.uids) if uid else messages.slices_of_numbers(len(self.uids))
 
     def uids_of(self, slices: Slices) -> array[int]:
@@ -106,6 +110,10 @@ class SelectedMailbox:
         for start, stop in slices:
             found.extend(self.uids[start:stop])
         return found
+
+    def save(self, uids: Iterable[int]) -> None:
+        """What ``$`` stands for from now on."""
+        self.saved = array("I", uids)
 
     def flag_text(self, index: int) -> str:
         r"""The parenthesised flags of one message, \Recent included."""

@@ -7,11 +7,13 @@ A key that looks at flags alone is decided once for each combination of flags in
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 
+from barid_protocols.imap import responses
 from barid_protocols.imap.changes import Slices
+from barid_protocols.imap.commands.search import Search
 from barid_protocols.imap.search import (
     All,
     And,
@@ -44,6 +46,10 @@ class SnapshotRow:
     @property
     def size(self) -> int:
         raise LookupError("the snapshot holds no sizes")
+
+    @property
+    def received(self) -> int:
+        raise LookupError("the snapshot holds no dates")
 
     @property
     def internal_date(self) -> date:
@@ -118,6 +124,18 @@ def search_snapshot(selected: SelectedMailbox, key: Key, *, uid: bool) -> tuple[
     matches = [row for row in rows(selected, candidates(selected, key)) if test(row)]
     highest = max((row.modseq for row in matches), default=None) if uses_modseq(key) else None
     return array("I", [row.uid if uid else row.seq for row in matches]), highest
+
+
+def search_line(selected: SelectedMailbox, command: Search, numbers: Sequence[int]) -> bytes:
+    """SEARCH or ESEARCH for the messages of these ascending ``numbers``; keeps them as ``$`` if it was asked to."""
+    uids = [selected.uids[number - 1] for number in numbers]
+    shown = uids if command.uid else numbers
+    modseqs = [selected.modseqs[number - 1] for number in numbers] if uses_modseq(command.key) else None
+    if command.returns is None:
+        return responses.search(shown, max(modseqs) if modseqs else None)
+    if command.returns.saves:
+        selected.save(command.returns.saved(uids))
+    return command.returns.line(command.tag, shown, modseqs, uid=command.uid)
 
 
 def _flags_only(key: Key) -> bool:

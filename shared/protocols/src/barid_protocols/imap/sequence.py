@@ -27,12 +27,18 @@ _SET = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class SequenceSet:
-    """``ranges``: pairs (low, high), both included, low ≤ high, :data:`STAR` for ``*``."""
+    """``ranges``: pairs (low, high), both included, low ≤ high, :data:`STAR` for ``*``.
+
+    ``saved``: it is ``$``, the result that a SEARCH saved (RFC 5182); which messages that are, the session knows.
+    """
 
     ranges: tuple[tuple[int, int], ...]
+    saved: bool = False
 
     @classmethod
     def parse(cls, value: bytes) -> SequenceSet:
+        if value == b"$":
+            return SAVED
         if _SET.fullmatch(value) is None:
             raise SyntaxProblem("Invalid sequence set")
         parts = value.split(b",")
@@ -52,6 +58,8 @@ class SequenceSet:
         return cls(tuple(_runs(sorted(set(numbers)))))
 
     def __bytes__(self) -> bytes:
+        if self.saved:
+            return b"$"
         return b",".join(
             [
                 b"%b" % _number(low) if low == high else b"%b:%b" % (_number(low), _number(high))
@@ -68,7 +76,7 @@ class SequenceSet:
             if high == STAR:
                 low, high = (last, last) if low == STAR else (min(low, last), max(low, last))
             concrete.append((low, high))
-        if len(concrete) == 1:
+        if len(concrete) < 2:
             return concrete
         concrete.sort()
         joined = [concrete[0]]
@@ -111,6 +119,9 @@ class SequenceSet:
     def contains(self, number: int, last: int) -> bool:
         """Whether ``number`` is named, ``*`` being ``last``. For many numbers :meth:`resolve` once."""
         return any(low <= number <= high for low, high in self.resolve(last))
+
+
+SAVED = SequenceSet((), saved=True)
 
 
 def format_numbers(numbers: Iterable[int]) -> bytes:

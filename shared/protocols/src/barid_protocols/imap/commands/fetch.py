@@ -1,4 +1,4 @@
-"""FETCH and UID FETCH (RFC 3501 §6.4.5, §6.4.8) with CHANGEDSINCE (RFC 7162 §3.1.4)."""
+"""FETCH and UID FETCH (RFC 3501 §6.4.5, §6.4.8) with CHANGEDSINCE (RFC 7162 §3.1.4) and PARTIAL (RFC 9394 §3.3)."""
 
 from __future__ import annotations
 
@@ -8,16 +8,21 @@ from barid_protocols.imap.commands.base import Command
 from barid_protocols.imap.errors import SyntaxProblem
 from barid_protocols.imap.fetch import Attribute, FetchItem, parse_items
 from barid_protocols.imap.grammar import Cursor
+from barid_protocols.imap.search_returns import Page, parse_page
 from barid_protocols.imap.sequence import SequenceSet
 
 
 @dataclass(frozen=True, slots=True)
 class Fetch(Command):
-    """``items`` are complete: UID is among them in a UID FETCH, MODSEQ with CHANGEDSINCE."""
+    """``items`` are complete: UID is among them in a UID FETCH, MODSEQ with CHANGEDSINCE.
+
+    ``page``: of the messages that the set names, in their order; CHANGEDSINCE then chooses among those.
+    """
 
     messages: SequenceSet
     items: tuple[FetchItem, ...]
     changedsince: int | None = None
+    page: Page | None = None
 
     @property
     def enables_condstore(self) -> bool:
@@ -30,15 +35,24 @@ def parse(tag: bytes, name: bytes, cursor: Cursor) -> Fetch:
     cursor.space()
     items = parse_items(cursor)
     changedsince: int | None = None
+    page: Page | None = None
     if cursor.accept(b" ("):
-        if cursor.keyword() != b"CHANGEDSINCE":
-            raise SyntaxProblem("Unknown modifier")
-        cursor.space()
-        changedsince = cursor.modseq()
+        while True:
+            match cursor.keyword():
+                case b"CHANGEDSINCE":
+                    cursor.space()
+                    changedsince = cursor.modseq()
+                case b"PARTIAL" if name == b"UID FETCH":
+                    cursor.space()
+                    page = parse_page(cursor)
+                case _:
+                    raise SyntaxProblem("Unknown modifier")
+            if not cursor.accept(b" "):
+                break
         cursor.expect(b")")
-        if Attribute.MODSEQ not in items:
+        if changedsince is not None and Attribute.MODSEQ not in items:
             items = (*items, Attribute.MODSEQ)
     cursor.end()
     if name == b"UID FETCH" and Attribute.UID not in items:
         items = (Attribute.UID, *items)
-    return Fetch(tag, name, messages, items, changedsince)
+    return Fetch(tag, name, messages, items, changedsince, page)

@@ -1,4 +1,5 @@
-"""SEARCH and UID SEARCH (RFC 3501 §6.4.4) with MODSEQ (RFC 7162 §3.1.5)."""
+"""SEARCH and UID SEARCH (RFC 3501 §6.4.4) with MODSEQ (RFC 7162 §3.1.5), RETURN (RFC 4731), ``$`` (RFC 5182), OLDER and
+YOUNGER (RFC 5032)."""
 
 from __future__ import annotations
 
@@ -11,6 +12,7 @@ from barid_protocols.imap.errors import SyntaxProblem, UserError
 from barid_protocols.imap.flags import ANSWERED, DELETED, DRAFT, FLAGGED, SEEN, canonical_keyword
 from barid_protocols.imap.grammar import Cursor
 from barid_protocols.imap.search import Comparison, DateField, Key
+from barid_protocols.imap.search_returns import Returns, parse_returns
 
 MAX_DEPTH = 100
 """Nesting of parentheses, NOT and OR. Clients chain a few dozen OR; each level is a frame of ours."""
@@ -23,7 +25,10 @@ CHARSETS = {b"US-ASCII": "ascii", b"UTF-8": "utf-8"}
 
 @dataclass(frozen=True, slots=True)
 class Search(Command):
+    """``returns`` None: answer by SEARCH, else by ESEARCH."""
+
     key: Key
+    returns: Returns | None = None
 
     @property
     def enables_condstore(self) -> bool:
@@ -32,6 +37,7 @@ class Search(Command):
 
 def parse(tag: bytes, name: bytes, cursor: Cursor) -> Search:
     cursor.space()
+    returns = parse_returns(cursor)
     charset = "utf-8"
     if cursor.data[cursor.pos : cursor.pos + 8].upper() == b"CHARSET ":
         cursor.pos += 8
@@ -42,7 +48,7 @@ def parse(tag: bytes, name: bytes, cursor: Cursor) -> Search:
         cursor.space()
     key = _KeyParser(cursor, charset).keys(0)
     cursor.end()
-    return Search(tag, name, key)
+    return Search(tag, name, key, returns)
 
 
 class _KeyParser:
@@ -98,6 +104,12 @@ class _KeyParser:
         self.cursor.space()
         return search.HeaderContains(name.decode("latin-1").lower(), self.text())
 
+    def seconds(self) -> int:
+        seconds = self.cursor.number()
+        if not seconds:
+            raise SyntaxProblem("An interval is of one second at least")
+        return seconds
+
     def modseq(self) -> Key:
         if self.cursor.next_is(b'"'):  # an entry name and type: all flags of ours share one mod-sequence
             self.cursor.string()
@@ -120,7 +132,7 @@ def _keyword(present: bool) -> Callable[[_KeyParser], Key]:
     return lambda parser: search.HasKeyword(canonical_keyword(parser.cursor.atom().decode("ascii")), present)
 
 
-_STARTS_A_SET = b"0123456789*"
+_STARTS_A_SET = b"0123456789*$"
 
 _CONSTANTS: dict[bytes, Key] = {
     b"ALL": search.All(),
@@ -156,6 +168,8 @@ _ARGUMENTS: dict[bytes, Callable[[_KeyParser], Key]] = {
     b"SENTSINCE": _date(DateField.SENT, Comparison.SINCE),
     b"LARGER": lambda parser: search.Larger(parser.cursor.number((1 << 63) - 1)),
     b"SMALLER": lambda parser: search.Smaller(parser.cursor.number((1 << 63) - 1)),
+    b"OLDER": lambda parser: search.Older(parser.seconds()),
+    b"YOUNGER": lambda parser: search.Younger(parser.seconds()),
     b"KEYWORD": _keyword(True),
     b"UNKEYWORD": _keyword(False),
     b"UID": lambda parser: search.InUids(parser.cursor.sequence_set()),
