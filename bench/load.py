@@ -33,23 +33,37 @@ def message(serial: int, size: int, recipient: str) -> bytes:
 
 @dataclass
 class Load:
-    """Counts, and when what happened (`time.perf_counter`)."""
+    """Counts, and when what happened (`time.perf_counter`).
 
-    host: str
-    port: int
+    endpoints: sessions take turns at them. per_second: messages are due at this rate, on whichever session is free;
+    None: as fast as their sessions go. latencies: seconds from a message's dot to its reply. refused: serial
+    numbers; errors: the replies that did so.
+    """
+
+    endpoints: list[tuple[str, int]]
     sender: str
     recipients_of: Callable[[int], list[str]]
     total: int
     sessions: int
     per_session: int = 10
     size: int = 4096
+    per_second: float | None = None
     accepted: int = 0
+    latencies: list[float] = field(default_factory=list)
     errors: list[str] = field(default_factory=list)
+    refused: list[int] = field(default_factory=list)
     last_ok: float = 0.0
+    began: float = 0.0
     _next: int = 0
 
     async def run(self) -> None:
-        await asyncio.gather(*(self._worker() for _ in range(self.sessions)))
+        self.began = time.perf_counter()
+        await asyncio.gather(*(self._worker(number) for number in range(self.sessions)))
+
+    def latency_ms(self, part: float) -> float:
+        """A quantile of the latencies."""
+        ordered = sorted(self.latencies)
+        return ordered[min(len(ordered) - 1, int(len(ordered) * part))] * 1000 if ordered else 0.0
 
     def _take(self) -> int | None:
         if self._next >= self.total:
@@ -57,9 +71,15 @@ class Load:
         self._next += 1
         return self._next - 1
 
-    async def _worker(self) -> None:
+    async def _due(self, serial: int) -> None:
+        if self.per_second:
+            wait = self.began + serial / self.per_second - time.perf_counter()
+            if wait > 0:
+                await asyncio.sleep(wait)
+
+    async def _worker(self, number: int) -> None:
         while self._next < self.total:
-            reader, writer = await asyncio.open_connection(self.host, self.port)
+            reader, writer = await asyncio.open_connection(*self.endpoints[number % len(self.endpoints)])
             try:
                 await _reply(reader)
                 writer.write(b"EHLO bench.example.net\r\n")
@@ -68,6 +88,7 @@ class Load:
                     serial = self._take()
                     if serial is None:
                         break
+                    await self._due(serial)
                     await self._send(reader, writer, serial)
                 writer.write(b"QUIT\r\n")
             finally:
@@ -79,15 +100,21 @@ class Load:
         writer.write("".join(commands).encode())
         replies = [await _reply(reader) for _ in commands]
         if replies[-1][:3] != b"354":
-            self.errors.append(replies[-1].decode("latin-1"))
+            self._refuse(serial, replies[-1])
             return
         writer.write(message(serial, self.size, recipients[0]) + b".\r\n")
+        sent = time.perf_counter()
         final = await _reply(reader)
         if final[:1] == b"2":
             self.accepted += 1
             self.last_ok = time.perf_counter()
+            self.latencies.append(self.last_ok - sent)
         else:
-            self.errors.append(final.decode("latin-1"))
+            self._refuse(serial, final)
+
+    def _refuse(self, serial: int, reply: bytes) -> None:
+        self.refused.append(serial)
+        self.errors.append(reply.decode("latin-1"))
 
 
 async def _reply(reader: asyncio.StreamReader) -> bytes:
