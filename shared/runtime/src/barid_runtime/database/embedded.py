@@ -8,6 +8,7 @@ open to it; where the program itself is not (a checkout in /root), it is copied 
 """
 
 import asyncio
+import contextlib
 import importlib.util
 import os
 import pwd
@@ -89,6 +90,7 @@ class EmbeddedPostgres:
             raise
 
     async def _launch(self, programs: Path) -> None:
+        await self._until_alone()
         settings = {"listen_addresses": "127.0.0.1", "port": str(self.port), "unix_socket_directories": ""}
         arguments = [part for pair in (settings | self._options).items() for part in ("-c", "=".join(pair))]
         with self._open_log() as log:
@@ -105,6 +107,20 @@ class EmbeddedPostgres:
         except TimeoutError:
             await self.kill()
             raise DatabaseError(f"postgres did not start in {START_SECONDS:.0f} s: {self._log_tail()}") from None
+
+    async def _until_alone(self) -> None:
+        """A server of an earlier run may still be ending. One that was killed together with whoever started it stays a
+        zombie until process 1 has reaped it, which takes seconds in some containers and for ever in others; PostgreSQL
+        takes it for alive, and would not start."""
+        data = self._folder / "data"
+        lock = data / "postmaster.pid"
+        with contextlib.suppress(TimeoutError, OSError):
+            async with asyncio.timeout(STOP_SECONDS):
+                pid = lock.read_text().split("\n", 1)[0]
+                # Sessions outlive it by a moment; the lock is what keeps a second server from their memory.
+                while not _is_zombie(pid) or await asyncio.to_thread(_is_home, data):  # noqa: ASYNC110
+                    await asyncio.sleep(POLL_SECONDS)
+                lock.unlink(missing_ok=True)
 
     async def stop(self) -> None:
         """Ends its clients' sessions; what they committed stays. The port is anybody's."""
@@ -217,3 +233,19 @@ def _bound(port: int) -> socket.socket:
         bound.close()
         raise
     return bound
+
+
+def _is_zombie(pid: str) -> bool:
+    """Raises OSError: there is no such process."""
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+
+
+def _is_home(folder: Path) -> bool:
+    """Whether some process has it as its working directory, as each of a server's has. A zombie has none."""
+    for process in Path("/proc").glob("[0-9]*/cwd"):
+        try:
+            if process.readlink() == folder:
+                return True
+        except OSError:
+            continue
+    return False
