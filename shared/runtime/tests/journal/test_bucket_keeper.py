@@ -13,8 +13,8 @@ from barid_runtime.ids import new_mail_id
 from barid_runtime.journal.port import OBJECT_ABOVE, BodyUnavailable, JournalFailed
 from barid_runtime.journal.s3 import closed, keys, listing
 from barid_runtime.journal.s3.journal import BucketJournal
-from barid_runtime.journal.s3.keeper import ABORTED_KEPT, DELETE_AGE, LEAST_AGE_MARGIN, BucketKeeper
-from barid_runtime.objects.place import S3Place
+from barid_runtime.journal.s3.keeper import ABORTED_KEPT, DELETE_AGE, BucketKeeper
+from barid_runtime.objects.place import PUT_MARGIN, S3Place
 from barid_runtime.objects.s3 import Bucket
 from barid_testing.faulty_s3 import FaultyS3
 from barid_testing.fixtures import ManualClock
@@ -22,7 +22,7 @@ from barid_testing.fixtures import ManualClock
 from .bucket_rig import aborted_in, append, packs_in
 
 PUT_SECONDS = 1.0
-OLD = PUT_SECONDS + LEAST_AGE_MARGIN + 1
+OLD = PUT_SECONDS + PUT_MARGIN + 1
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@
 import re
 from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr, ValidationInfo, field_validator
+from pydantic import Field, FilePath, SecretStr, ValidationInfo, field_validator
 
 from ..objects import place
 from ..settings import ServiceSettings
@@ -20,6 +20,9 @@ class JournalSettings(ServiceSettings):
     s3_bucket: str = Field(default="", validate_default=True, description="bucket of packs and bodies")
     s3_access_key: str = Field(default="", validate_default=True, description="name of our key at the S3 store")
     s3_secret_key: SecretStr = Field(default=SecretStr(""), validate_default=True, description="secret of that key")
+    s3_ca: FilePath | None = Field(
+        default=None, description="PEM of the authorities that vouch for the S3 store, instead of the system's"
+    )
     s3_region: str = Field(default="us-east-1", min_length=1, description="region of the bucket, as its store calls it")
     s3_window: float = Field(default=place.WINDOW, ge=0, le=10, description="seconds that mail is gathered for one PUT")
     s3_pack_bytes: int = Field(
@@ -33,6 +36,12 @@ class JournalSettings(ServiceSettings):
     )
     s3_put_seconds: float = Field(
         default=place.PUT_SECONDS, ge=1, le=540, description="seconds that a PUT is tried before its mail is refused"
+    )
+    s3_put_margin: float = Field(
+        default=place.PUT_MARGIN,
+        ge=1,
+        le=3600,
+        description="seconds after that before others look at what it brought: longer than clocks differ",
     )
     s3_puts: int = Field(default=place.PUTS, ge=1, le=64, description="PUTs of this process under way at once")
     s3_cache: int = Field(default=place.CACHE, ge=0, description="bytes of bodies read lately, kept in memory")
@@ -52,6 +61,13 @@ class JournalSettings(ServiceSettings):
         except ValueError:
             raise ValueError("its port must be a number up to 65535") from None
         return value.rstrip("/")
+
+    @field_validator("s3_ca")
+    @classmethod
+    def _is_of_use(cls, value: FilePath | None, info: ValidationInfo) -> FilePath | None:
+        if value is not None and not info.data.get("s3_url", "https:").startswith("https:"):
+            raise ValueError("it is of no use where BARID_S3_URL is not https://")
+        return value
 
     @field_validator("s3_bucket")
     @classmethod
@@ -91,5 +107,7 @@ class JournalSettings(ServiceSettings):
                 self.s3_put_seconds,
                 self.s3_puts,
                 self.s3_cache,
+                self.s3_put_margin,
+                ca=self.s3_ca,
             )
         return JournalPlace(self.data / "journal", bucket)

@@ -1,6 +1,7 @@
 """Which bucket, and how it is used. No driver is imported for it."""
 
 from dataclasses import dataclass, field
+from pathlib import Path
 
 WINDOW = 0.1
 """Seconds that mail is gathered for one PUT: at $5 a million PUTs, $130 a month and writer at most."""
@@ -19,6 +20,10 @@ PUT_SECONDS = 120.0
 """Seconds that a PUT is tried again before its mail is refused: a store that restarts is back by then, and clients wait
 ten minutes for the answer to DATA (RFC 5321 §4.5.3.2.6)."""
 
+PUT_MARGIN = 60.0
+"""Seconds beyond the deadline of a PUT before its pack is looked at by others: by then it is marked if it was refused,
+also where the store's clock and ours differ, or its writer stood still for a while."""
+
 PUTS = 4
 """PUTs of a process under way at once: at 50 ms each, eighty a second."""
 
@@ -28,7 +33,8 @@ CACHE = 64 * 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class S3Place:
-    """url: scheme, host and port. window, keep, put_seconds: seconds; keep 0 keeps no copies."""
+    """url: scheme, host and port. window, keep, put_seconds, put_margin: seconds; keep 0 keeps no copies.
+    ca: PEM of the authorities that are trusted instead of the system's."""
 
     url: str
     bucket: str
@@ -41,3 +47,5 @@ class S3Place:
     put_seconds: float = PUT_SECONDS
     puts: int = PUTS
     cache: int = CACHE
+    put_margin: float = PUT_MARGIN
+    ca: Path | None = None

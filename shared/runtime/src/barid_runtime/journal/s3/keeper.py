@@ -12,7 +12,7 @@ from typing import TypeVar
 from barid_contracts.mail import Accepted
 
 from ...clock import Clock
-from ...objects.place import KEEP_MOST
+from ...objects.place import KEEP_MOST, PUT_MARGIN
 from ...objects.port import Listed, ObjectError, ObjectMissing, ObjectStore
 from .. import lookup, record, scan
 from ..footer import TRAILER, Entry, decode_entries, decode_trailer
@@ -22,9 +22,6 @@ from ..port import BodyCorrupt, BodyMissing, BodyUnavailable
 from . import keys
 from .closed import closed_packs
 from .listing import Listing, Standing
-
-LEAST_AGE_MARGIN = 60.0
-"""Seconds beyond the deadline of a PUT before its pack is looked at: by then it is marked if it was refused."""
 
 DELETE_AGE = 2 * KEEP_MOST
 """Seconds before anything is deleted: no local copy is left then that would bring it back."""
@@ -54,12 +51,13 @@ T = TypeVar("T")
 
 
 class BucketKeeper:
-    """put_seconds: the longest deadline of a PUT of any writer."""
+    """put_seconds: the longest deadline of a PUT of any writer. margin: seconds beyond it before a
+    pack is looked at."""
 
-    def __init__(self, store: ObjectStore, clock: Clock, put_seconds: float) -> None:
+    def __init__(self, store: ObjectStore, clock: Clock, put_seconds: float, margin: float = PUT_MARGIN) -> None:
         self._store = store
         self._clock = clock
-        self._least_age = put_seconds + LEAST_AGE_MARGIN
+        self._least_age = put_seconds + margin
         self._listing = Listing(store)
         self._open: dict[str, Standing] = {}
         self._entries: dict[str, list[Entry]] = {}
