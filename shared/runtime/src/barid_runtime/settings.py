@@ -15,7 +15,7 @@ import sys
 import tomllib
 from pathlib import Path
 from typing import Any, ClassVar, Literal, Self, TypeVar, get_origin
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, quote, urlencode, urlsplit
 
 from pydantic import Field, FilePath, SecretStr, ValidationError, ValidationInfo, field_validator, model_validator
 from pydantic.fields import FieldInfo
@@ -134,6 +134,10 @@ class DatabaseSettings(ServiceSettings):
     database_url: SecretStr = Field(
         default=SecretStr(""), description="postgresql://user:password@host:port/database; empty: a file in `data`"
     )
+    database_ca: FilePath | None = Field(
+        default=None,
+        description="PEM of the authorities that vouch for PostgreSQL; with it TLS is insisted on",
+    )
     database_schema: str = Field(default="", description="schema of our tables; empty: named as the service")
     database_readers: int = Field(default=READERS, ge=1, le=100, description="connections of each process that read")
 
@@ -142,16 +146,42 @@ class DatabaseSettings(ServiceSettings):
     def _is_a_url(cls, value: SecretStr) -> SecretStr:
         if (url := value.get_secret_value()) and not url.startswith(("postgresql://", "postgres://")):
             raise ValueError("it must begin with postgresql://")
+        _check_tls(parse_qs(urlsplit(url).query))
         return value
+
+    @model_validator(mode="after")
+    def _says_once_whom_to_trust(self) -> Self:
+        if self.database_ca is not None:
+            if not (url := self.database_url.get_secret_value()):
+                raise ValueError("database_ca is of no use without database_url: set it, too, or remove database_ca")
+            if parse_qs(urlsplit(url).query).keys() & {"sslmode", "sslrootcert"}:
+                raise ValueError("database_ca says how TLS is used: remove sslmode and sslrootcert from database_url")
+        return self
 
     @property
     def place(self) -> Place:
         return Place(
             self.data / f"{self.section}.db",
-            self.database_url.get_secret_value(),
+            self._trusting(self.database_url.get_secret_value()),
             self.database_schema or self.section,
             self.database_readers,
         )
+
+    def _trusting(self, url: str) -> str:
+        """The driver takes it as a part of the URL, so whoever has that needs no second thing."""
+        if self.database_ca is None:
+            return url
+        trust = urlencode({"sslmode": "verify-full", "sslrootcert": str(self.database_ca.absolute())}, quote_via=quote)
+        return f"{url}{'&' if urlsplit(url).query else '?'}{trust}"
+
+
+def _check_tls(query: dict[str, list[str]]) -> None:
+    """The driver would look for authorities in a home folder, and take any certificate if there are none."""
+    mode, authorities = query.get("sslmode", [""])[-1], query.get("sslrootcert", [""])[-1]
+    if mode in ("require", "verify-ca", "verify-full") and not authorities:
+        raise ValueError(f"sslmode={mode} needs to know whom to trust: remove it, and set BARID_DATABASE_CA")
+    if authorities and not Path(authorities).is_file():
+        raise ValueError(f"sslrootcert: {authorities} is no file")
 
 
 class _Prepared(PydanticBaseSettingsSource):

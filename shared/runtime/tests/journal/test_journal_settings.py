@@ -41,6 +41,8 @@ def test_with_a_url_it_is_a_bucket(tmp_path: Path) -> None:
         ({"s3_bucket": "Mail_Of_All"}, "BARID_S3_BUCKET", "a-z"),
         ({"s3_access_key": ""}, "BARID_S3_ACCESS_KEY", "key"),
         ({"s3_secret_key": ""}, "BARID_S3_SECRET_KEY", "BARID_SECRETS_DIR"),
+        ({"s3_ca": "/no/file"}, "BARID_S3_CA", "file"),
+        ({"s3_url": "http://s3.example.org", "s3_ca": __file__}, "BARID_S3_CA", "not https://"),
         ({"s3_region": ""}, "BARID_S3_REGION", "region"),
         ({"s3_window": 60}, "BARID_S3_WINDOW", "gathered"),
         ({"s3_pack_bytes": 5}, "BARID_S3_PACK_BYTES", "bytes"),

@@ -55,7 +55,14 @@ class Bucket:
         self._where = f"{place.url} (bucket {place.bucket})"
         self._seen = False
         # No retries of its own: it would repeat what we count, and hide that the store is ill.
-        self._http = urllib3.PoolManager(maxsize=connections, block=False, retries=False, timeout=timeout)
+        self._http = urllib3.PoolManager(
+            maxsize=connections,
+            block=False,
+            retries=False,
+            timeout=timeout,
+            cert_reqs="CERT_REQUIRED",
+            ca_certs=str(place.ca) if place.ca is not None else None,
+        )
         self._client = Minio(
             parts.netloc,
             access_key=place.access_key,
@@ -138,6 +145,9 @@ class Bucket:
             return call()
         except MinioException as error:
             raise self._told(error) from None
+        except urllib3.exceptions.SSLError as error:
+            reason = f"{str(error).rpartition('] ')[2][:200]}; look at BARID_S3_URL and BARID_S3_CA"
+            raise ObjectsRefused(f"{self._where}: no TLS: {reason}") from None
         except (urllib3.exceptions.HTTPError, OSError, ValueError) as error:
             # ValueError: an answer that is none, as the client meets it.
             raise ObjectsUnavailable(f"{self._where}: {_short(error)}") from None
