@@ -2,6 +2,8 @@
 
 import imaplib
 import json
+import os
+import signal
 import smtplib
 import tempfile
 import time
@@ -69,6 +71,26 @@ def test_packs_are_in_the_bucket(cluster: MailSystem) -> None:
     submit(running(cluster)["submission"], account, "kept")
     cluster.expect(account, "kept", within=30)
     assert list((cluster.data / "objects" / "buckets").rglob("*.pack"))
+
+
+def test_cluster_status_tells_of_one_that_stands_still(cluster: MailSystem) -> None:
+    def told() -> dict[str, Any]:
+        return dict(cluster.api.get("/v1/cluster"))
+
+    found = told()
+    assert (found["state"], found["silent"]) == ("up", [])
+    assert sorted(each["state"] for each in found["bus"]["servers"]) == ["in-sync", "in-sync", "leader"]
+    assert {each["problem"] for each in [*found["databases"], *found["objects"], *found["bus"]["consumers"]]} == {""}
+    members = [each["replica"] for each in found["leases"] if each["what"] == "member"]
+    stopped = running(cluster)["pids"]["relay-2"]
+    assert sum(name.endswith(f"/{stopped}") for name in members) == 1
+    os.kill(stopped, signal.SIGSTOP)
+    try:
+        found = told()
+        assert [each["name"].rpartition("/")[2] == str(stopped) for each in found["replicas"]].count(True) == 0
+        assert [each["replica"] for each in found["leases"] if each["what"] == "member"].count(None) == 1
+    finally:
+        os.kill(stopped, signal.SIGCONT)
 
 
 @pytest.mark.parametrize("name", [*GROUND, "directory", "mailstore", "mda", "relay-2"])

@@ -199,6 +199,16 @@ def test_status(run: Run) -> None:
     assert sorted(line.split()[:2] for line in run("status").lines[1:]) == sorted([name, "up"] for name in names)
 
 
+def test_cluster_status(run: Run) -> None:
+    shown = run("cluster", "status")
+    for words in ("smtp_ingress", "stream MAIL", "alone", "mailstore.db", "directory.db", "redelivered"):
+        assert words in shown.out
+    told = run("cluster", "status", "--json").json
+    assert (told["state"], told["silent"]) == ("up", [])
+    assert {each["service"] for each in told["replicas"]} >= {"mda", "relay", "admin"}
+    assert [each["what"] for each in told["leases"] if each["service"] == "relay"] == []
+
+
 def test_where_the_api_is(mail_system: MailSystem, tmp_path: Path) -> None:
     nowhere = barid("domain", "list", "--data", str(tmp_path))
     assert nowhere.code == 3

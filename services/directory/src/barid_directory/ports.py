@@ -4,6 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol, TypeVar
 
+from barid_contracts.status import Findings
+
 T = TypeVar("T")
 
 
@@ -98,6 +100,9 @@ class Store(Protocol):
 
     async def change(self, work: Callable[[Register], T]) -> T:
         """Change in one transaction; returns when it is durable. What `work` raises undoes it; it may be run again."""
+
+    async def inspect(self) -> Findings:
+        """How the database is, for the roll call. Raises nothing."""
 
     async def forget(self) -> None:
         """Another replica changed something: what is held in memory is old."""

@@ -60,6 +60,7 @@ class Runner:
         self._stop = asyncio.Event()
         self._answering: set[asyncio.Task[None]] = set()
         self.exit_code = 0
+        self.draining = False
 
     def started(self, service: Service) -> bool:
         return service.name in self._started
@@ -94,7 +95,7 @@ class Runner:
                 raise as_start_failed(service.name, error) from error
             else:
                 self._started.add(service.name)
-                answering = asyncio.get_running_loop().create_task(answer_status(service))
+                answering = asyncio.get_running_loop().create_task(answer_status(service, lambda: self.draining))
                 self._answering.add(answering)
                 answering.add_done_callback(self._answering.discard)
                 log.info("started", service=service.name, ports=service.ports())
@@ -106,6 +107,7 @@ class Runner:
 
     async def drain(self) -> None:
         """All at once, within the limit. Raises nothing."""
+        self.draining = True
         for answering in self._answering:
             answering.cancel()
         tasks = {asyncio.ensure_future(service.drain()): service.name for service in self.services}

@@ -8,7 +8,20 @@ from starlette.responses import PlainTextResponse, Response
 from barid_runtime.failed_logins import FailedLogins
 
 from ..policy.keys import Keys
-from . import accounts, aliases, captured, domains, messages, own_password, problems, queue, sieve, tracing, waiting
+from . import (
+    accounts,
+    aliases,
+    captured,
+    cluster,
+    domains,
+    messages,
+    own_password,
+    problems,
+    queue,
+    sieve,
+    tracing,
+    waiting,
+)
 from .desk import Desk
 from .gate import App, Gate
 from .problems import PROBLEMS, Problem, Refusal, wrong
@@ -53,6 +66,7 @@ def make_api(desk: Desk, keys: Keys, failures: FailedLogins) -> tuple[App, waiti
         queue.routes(desk),
         captured.routes(desk),
         tracing.routes(desk),
+        cluster.routes(desk),
     )
     for router in routers:
         app.include_router(router)

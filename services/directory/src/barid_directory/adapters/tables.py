@@ -9,8 +9,10 @@ costs 8 µs, one with a detail four of those; in PostgreSQL each is a round trip
 from collections.abc import Callable
 from typing import TypeVar
 
+from barid_contracts.status import Findings
 from barid_runtime.database.door import Place, open_at
 from barid_runtime.database.port import Cursor, Database
+from barid_runtime.inspection import inspected
 
 from ..policy.addresses import canonical, without_detail
 from ..ports import AccountRow, AliasRow, Book, DomainRow, Register
@@ -210,9 +212,13 @@ class TableRegister(TableBook):
 class TableStore:
     """Implements ports.Store. Made by `open_store`."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, file: str) -> None:
         self._database = database
+        self._file = file
         self._held = _Held({})
+
+    async def inspect(self) -> Findings:
+        return await inspected(database=self._database, file=self._file)
 
     async def forget(self) -> None:
         # Dropped first: whatever is read from now on is as new as the change.
@@ -249,6 +255,6 @@ class TableStore:
 
 async def open_store(place: Place) -> TableStore:
     """The store at this place, its schema brought up to date. Raises DatabaseError."""
-    store = TableStore(await open_at(place, "barid_directory.adapters.migrations"))
+    store = TableStore(await open_at(place, "barid_directory.adapters.migrations"), place.file.name)
     await store.forget()
     return store

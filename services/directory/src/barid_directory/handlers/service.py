@@ -23,6 +23,7 @@ from barid_contracts.directory import (
     RESOLVE,
     DirectoryChanged,
 )
+from barid_contracts.status import Findings
 from barid_runtime.bus.port import Bus, OperationFailed, Subscription
 from barid_runtime.bus.typed import announce, answer, listen
 from barid_runtime.clock import Clock
@@ -98,6 +99,10 @@ class DirectoryService:
             "bus": "ok" if self._bus is not None and self._bus.connected else "not connected",
             "database": "not open" if self._store is None else self._store_fault or "ok",
         }
+
+    async def inspect(self) -> Findings:
+        """For the roll call."""
+        return Findings() if self._store is None else await self._store.inspect()
 
     def ports(self) -> dict[str, int]:
         return {}

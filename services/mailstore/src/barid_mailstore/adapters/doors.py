@@ -2,8 +2,10 @@
 
 from contextlib import AsyncExitStack
 
+from barid_contracts.status import Findings
 from barid_runtime.bus.nats import connect
 from barid_runtime.clock import Clock, SystemClock
+from barid_runtime.inspection import inspected
 from barid_runtime.journal.door import open_bodies, open_journal, open_keeper
 from barid_runtime.journal.publisher import Publisher
 from barid_runtime.outbox import OutboxPump, directory_resolver
@@ -11,6 +13,7 @@ from barid_runtime.outbox import OutboxPump, directory_resolver
 from ..ports.doors import Doors, OpenDoors
 from ..settings import Settings
 from .packs import JournalPacks
+from .tables.duties import duties
 from .tables.store import open_store
 
 
@@ -44,6 +47,15 @@ def embedded(settings: Settings, *, clock: Clock | None = None) -> OpenDoors:
                 "journal": journal.problem or "ok",
             }
 
-        return Doors(bus, store, packs, pump, time, problems, closing.aclose)
+        async def inspect() -> Findings:
+            return await inspected(
+                database=database,
+                file=settings.place.file.name,
+                journal=journal,
+                holder=store.duties.holder,
+                leases=duties if settings.place.url else None,
+            )
+
+        return Doors(bus, store, packs, pump, time, problems, inspect, closing.aclose)
 
     return open_doors

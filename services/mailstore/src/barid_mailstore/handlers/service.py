@@ -2,6 +2,7 @@
 
 import asyncio
 
+from barid_contracts.status import Findings
 from barid_runtime.bus.port import Bus
 from barid_runtime.database.port import DatabaseError
 from barid_runtime.logging import get_logger
@@ -105,6 +106,10 @@ class Mailstore:
         if self.doors is None:
             return {"mailstore": "not started"}
         return self.doors.problems()
+
+    async def inspect(self) -> Findings:
+        """For the roll call."""
+        return Findings() if self.doors is None else await self.doors.inspect()
 
     def ports(self) -> dict[str, int]:
         return {}

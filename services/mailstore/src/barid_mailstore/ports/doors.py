@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Protocol
 
+from barid_contracts.status import Findings
 from barid_runtime.bus.port import Bus
 from barid_runtime.clock import Clock
 
@@ -20,7 +21,8 @@ class OutboxPump(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Doors:
-    """problems: what readiness should say of the doors, name → `ok` or what is wrong."""
+    """problems: what readiness should say of the doors, name → `ok` or what is wrong. inspect: for the roll
+    call."""
 
     bus: Bus
     store: Store
@@ -28,6 +30,7 @@ class Doors:
     outbox: OutboxPump
     clock: Clock
     problems: Callable[[], dict[str, str]]
+    inspect: Callable[[], Awaitable[Findings]]
     close: Callable[[], Awaitable[None]]
 
 

@@ -197,6 +197,10 @@ class Bodies(Protocol):
 class Duties(Protocol):
     """What one of several replicas does for all. It saves work, no more: all of it is harmless if two do it."""
 
+    @property
+    def holder(self) -> str:
+        """Our name among those who take them, of this incarnation alone."""
+
     async def mine(self, name: str, seconds: float) -> bool:
         """Take it or keep it, for so long; False: another has it."""
 

@@ -3,9 +3,11 @@
 import asyncio
 
 from barid_contracts.directory import DIRECTORY_CHANGED
+from barid_contracts.status import Findings
 from barid_contracts.store import ACCOUNT_CHANGED, EVERY_ACCOUNT
 from barid_runtime.bus.port import Bus
 from barid_runtime.bus.typed import listen
+from barid_runtime.inspection import inspected
 from barid_runtime.logging import get_logger
 from barid_runtime.metrics import Metrics
 
@@ -200,6 +202,10 @@ class MailStorageServer:
             "journal": doors.journal.problem or "ok",
             "listeners": "ok" if len(self._listeners) == len(doors_of(self._settings)) else "not all are open",
         }
+
+    async def inspect(self) -> Findings:
+        """For the roll call."""
+        return Findings() if self._doors is None else await inspected(journal=self._doors.journal)
 
     def ports(self) -> dict[str, int]:
         return {name: listener.port for name, listener in self._listeners.items()}

@@ -3,10 +3,12 @@
 import random
 from contextlib import AsyncExitStack
 
+from barid_contracts.status import Findings
 from barid_runtime.bus.nats import connect
 from barid_runtime.clock import Clock, SystemClock
 from barid_runtime.database.door import open_at
 from barid_runtime.ids import new_id
+from barid_runtime.inspection import inspected
 from barid_runtime.journal.door import open_bodies, open_journal, open_keeper
 from barid_runtime.journal.publisher import Publisher
 from barid_runtime.metrics import Metrics
@@ -20,7 +22,7 @@ from .smtp.timeouts import Timeouts
 from .tables.memory import TableMemory
 from .tables.outbox import TableOutbox
 from .tables.queue import TableQueue
-from .tables.replicas import TableReplicas
+from .tables.replicas import TableReplicas, leases
 
 MIGRATIONS = "barid_relay.adapters.migrations"
 
@@ -57,6 +59,11 @@ def opener(
         def problems() -> dict[str, str]:
             return {"bus": "ok" if bus.connected else "not connected", "journal": journal.problem or "ok"}
 
+        async def inspect() -> Findings:
+            return await inspected(
+                database=database, file=place.file.name, journal=journal, holder=owner, leases=leases
+            )
+
         return Doors(
             bus=bus,
             queue=TableQueue(database, time, owner),
@@ -70,6 +77,7 @@ def opener(
             clock=time,
             shuffle=random.shuffle,
             problems=problems,
+            inspect=inspect,
             close=closing.aclose,
         )
 

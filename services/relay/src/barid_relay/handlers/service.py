@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 from barid_contracts.mail import ACCEPTED_REMOTE, ACCEPTED_STREAM
+from barid_contracts.status import Findings
 from barid_runtime.bus.port import Bus, Stream
 from barid_runtime.logging import get_logger
 from barid_runtime.metrics import Metrics
@@ -173,6 +174,10 @@ class Relay:
         parts = (self._roll, self._intake, self._scheduler, self._settling)
         database = next((part.problem for part in parts if part is not None and part.problem != "ok"), "ok")
         return {**self.doors.problems(), "database": database}
+
+    async def inspect(self) -> Findings:
+        """For the roll call."""
+        return Findings() if self.doors is None else await self.doors.inspect()
 
     def ports(self) -> dict[str, int]:
         return {}

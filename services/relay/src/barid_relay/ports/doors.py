@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass
 from typing import Protocol
 
+from barid_contracts.status import Findings
 from barid_runtime.bus.port import Bus
 from barid_runtime.clock import Clock
 from barid_runtime.journal.port import BodyReader
@@ -25,7 +26,7 @@ class Outbox(Protocol):
 class Doors:
     """packs_open: those of the named packs that aren't closed, and of the objects that there are. shuffle: puts equal
     hosts in random order, in place. replicas: None where the queue is ours alone. problems: name → `ok` or what is
-    wrong."""
+    wrong. inspect: for the roll call."""
 
     bus: Bus
     queue: Queue
@@ -39,6 +40,7 @@ class Doors:
     clock: Clock
     shuffle: Callable[[list[str]], None]
     problems: Callable[[], dict[str, str]]
+    inspect: Callable[[], Awaitable[Findings]]
     close: Callable[[], Awaitable[None]]
 
 

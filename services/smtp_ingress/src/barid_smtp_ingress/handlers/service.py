@@ -10,6 +10,7 @@ from dataclasses import replace
 
 from barid_contracts.directory import DIRECTORY_CHANGED, DirectoryChanged
 from barid_contracts.mail import Accepted
+from barid_contracts.status import Findings
 from barid_contracts.store import OVER_QUOTA_CHANGED
 from barid_protocols.smtp import Profile, ServerConnection, ServerOptions, lmtp, mx, submission, submissions
 from barid_runtime.bus.port import Bus
@@ -17,6 +18,7 @@ from barid_runtime.bus.typed import listen
 from barid_runtime.clock import Clock
 from barid_runtime.failed_logins import FailedLogins
 from barid_runtime.ids import new_mail_id
+from barid_runtime.inspection import inspected
 from barid_runtime.journal.port import JournalError
 from barid_runtime.logging import get_logger
 
@@ -209,6 +211,10 @@ class IngressService:
             "journal": self._journal.problem or "ok",
             "listeners": "ok" if self._listeners and not self._drained else "closed",
         }
+
+    async def inspect(self) -> Findings:
+        """For the roll call."""
+        return await inspected(journal=self._journal)
 
     def ports(self) -> dict[str, int]:
         return {name: listener.port for name, listener in self._listeners.items()}

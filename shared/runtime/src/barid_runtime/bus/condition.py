@@ -1,7 +1,7 @@
 """How the bus's servers stand with a stream and its consumers, as JetStream tells it. For operators.
 
-A stream of a cluster has a leader and followers; while there is no leader nobody answers, which shows as a question that
-ends in DeadlineExceeded.
+A stream of a cluster has a leader and followers; while there is no leader nobody answers, which shows as a question
+that ends in DeadlineExceeded.
 """
 
 import asyncio

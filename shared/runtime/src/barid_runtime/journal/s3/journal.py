@@ -34,6 +34,7 @@ from ..events import slice_of
 from ..folder import WriterFolder, add_aborted, clear_spool
 from ..inheritance import Inheritance
 from ..port import BodyMissing, JournalError, JournalFailed
+from ..puts import Puts
 from ..scan import walk_data
 from ..spool import SpoolFile
 from . import keys
@@ -49,6 +50,9 @@ CHECK_EVERY = 15.0
 
 FIRST_PAUSE, LONGEST_PAUSE = 0.1, 5.0
 """Seconds between a PUT that failed and the next try."""
+
+REACHED = "reachable"
+"""An object that needn't be there: whether the store says so is the question."""
 
 _LAST_NUMBER = 999_999
 
@@ -91,6 +95,8 @@ class BucketJournal(Appending):
         self._aborts: Aborts | None = None
         self._checking: asyncio.Task[None] | None = None
         self._last_read: tuple[str, bytes] = ("", b"")
+        self._reaching: asyncio.Task[int | None] | None = None
+        self.puts = Puts(f"{place.url}/{place.bucket}")
 
     async def close(self) -> None:
         """Send what waits, let go of the folders. Idempotent."""
@@ -128,6 +134,14 @@ class BucketJournal(Appending):
             except ObjectError as error:
                 log.warning("journal_copies_unchecked", reason=str(error), copies=len(self._copies))
         return found
+
+    async def reach(self) -> None:
+        """Returns when the store has answered anything. Raises ObjectError. One question at a time: those that hang
+        until their time is over must not fill the pool of threads."""
+        if self._reaching is None or self._reaching.done():
+            self._reaching = asyncio.create_task(asyncio.to_thread(self._store.size, REACHED))
+            self._reaching.add_done_callback(lambda done: done.cancelled() or done.exception())
+        await asyncio.shield(self._reaching)
 
     def read_slice(self, pack: str, start: int, end: int) -> tuple[list[CommittedMail], int]:
         name, data = self._last_read
@@ -255,13 +269,15 @@ class BucketJournal(Appending):
         """Try until it is done, or `put_seconds` are over. Raises JournalFailed."""
         assert self._putters is not None
         loop = asyncio.get_running_loop()
-        until = loop.time() + self._place.put_seconds
+        began = loop.time()
+        until = began + self._place.put_seconds
         pause = FIRST_PAUSE
         reason = "the store does not answer"
         while True:
             try:
                 async with asyncio.timeout_at(until):
                     await self._in(self._putters, put)
+                self.puts.succeeded(self._clock.now(), loop.time() - began)
                 return
             except ObjectError as error:
                 reason = str(error)
@@ -271,7 +287,9 @@ class BucketJournal(Appending):
                 pass
             left = until - loop.time()
             if left < FIRST_PAUSE:
+                self.puts.failures += 1
                 raise JournalFailed(f"the journal could not be sent: {reason}")
+            self.puts.retries += 1
             await asyncio.sleep(min(pause, left / 2))
             pause = min(2 * pause, LONGEST_PAUSE)
 
