@@ -151,5 +151,6 @@ async def test_subscribing_to_what_does_not_exist(desk: Desk) -> None:
 
 
 async def test_special_use_at_creation(desk: Desk) -> None:
-    assert (await create(desk, "Spam", special_use="\\Junk")).special_use == "\\Junk"
+    assert (await create(desk, "Old", special_use="\\All")).special_use == "\\All"
+    assert await desk.refused(create(desk, "Spam", special_use="\\Junk")) == "invalid"
     assert await desk.refused(create(desk, "Odd", special_use="\\Odd")) == "invalid"

@@ -70,3 +70,35 @@ async def test_a_result_is_kept_for_the_next_command(client: Raw) -> None:
     await client.ok("UID EXPUNGE $")
     assert await client.ok("UID SEARCH ALL") == [b"* SEARCH 2"]
     assert await client.ok("UID SEARCH $") == [b"* SEARCH"]
+
+
+async def test_mailboxes_are_listed_with_their_counters(client: Raw) -> None:
+    await client.append(letter())
+    await client.ok("CREATE Work/Done")
+    assert await client.ok('LIST "" (INBOX Work/%) RETURN (SUBSCRIBED STATUS (MESSAGES UIDNEXT))') == [
+        b'* LIST (\\HasNoChildren \\Subscribed) "/" INBOX',
+        b"* STATUS INBOX (MESSAGES 1 UIDNEXT 2)",
+        b'* LIST (\\HasNoChildren) "/" Work/Done',
+        b"* STATUS Work/Done (MESSAGES 0 UIDNEXT 1)",
+    ]
+    await client.ok("SUBSCRIBE Work/Done")
+    await client.ok("SUBSCRIBE Gone/Away")
+    assert await client.ok('LIST (SUBSCRIBED RECURSIVEMATCH) "" (Work Gone)') == [
+        b'* LIST (\\NonExistent) "/" Gone ("CHILDINFO" ("SUBSCRIBED"))',
+        b'* LIST (\\HasChildren) "/" Work ("CHILDINFO" ("SUBSCRIBED"))',
+    ]
+
+
+async def test_a_mailbox_is_made_for_a_use(client: Raw) -> None:
+    assert (await client.no("CREATE Outgoing (USE (\\Sent))")).startswith(b"NO [USEATTR]")
+    await client.ok("DELETE Sent")
+    await client.ok("CREATE Outgoing (USE (\\Sent))")
+    assert b'* LIST (\\HasNoChildren \\Sent) "/" Outgoing' in await client.ok('LIST (SPECIAL-USE) "" *')
+
+
+async def test_a_mailbox_keeps_its_id_under_another_name(client: Raw) -> None:
+    _, end = await client.ask("CREATE One")
+    (made,) = [word for word in end.split() if word.startswith(b"(F")]
+    await client.ok("RENAME One Two")
+    assert await client.ok("STATUS Two (MAILBOXID)") == [b"* STATUS Two (MAILBOXID " + made.rstrip(b"]") + b")"]
+    assert b"* OK [MAILBOXID " + made + b" Its id" in await client.ok("SELECT Two")

@@ -48,6 +48,7 @@ from barid_protocols.imap.errors import SyntaxProblem
 from barid_protocols.imap.fetch import Attribute, BodySection, Specifier
 from barid_protocols.imap.flags import DELETED, SEEN, FlagTable, parse_flags
 from barid_protocols.imap.gate import ServerProfile
+from barid_protocols.imap.listing import Entry, listed
 from barid_protocols.imap.mailbox_names import subscribed_matches
 from barid_protocols.imap.responses import Completion, bad, no, ok
 from barid_protocols.imap.search_predicates import compile_key
@@ -158,6 +159,7 @@ class Host:
         self.conn = ServerConnection(ServerProfile(**settings))  # type: ignore[arg-type]
         self.mailboxes: dict[str, Mailbox] = {"INBOX": Mailbox(1), "Sent": Mailbox(2)}
         self.subscribed = {"INBOX", "Sent"}
+        self.uses = {"Sent": responses.MailboxAttribute.SENT}
         self.selected: SelectedMailbox | None = None
         self.selected_name = ""
         self.pending_append: tuple[append.AppendStarted, bytearray] | None = None
@@ -255,8 +257,12 @@ class Host:
             case create.Create():
                 if event.mailbox in self.mailboxes:
                     return (no("It exists", codes.ALREADYEXISTS),)
+                if event.use in self.uses.values():
+                    return (no("Another mailbox has that use", codes.USEATTR),)
                 self.mailboxes[event.mailbox] = Mailbox(len(self.mailboxes) + 1)
-                return (ok("Created"),)
+                if event.use is not None:
+                    self.uses[event.mailbox] = event.use
+                return (ok("Created", codes.mailboxid(self._id(event.mailbox))),)
             case delete.Delete() | status.StatusOf() | rename.Rename() if self._of(event) not in self.mailboxes:
                 return (no("No such mailbox", codes.NONEXISTENT),)
             case delete.Delete():
@@ -318,22 +324,40 @@ class Host:
         return (lines, ok("Selected", codes.READ_ONLY if event.examine else codes.READ_WRITE))
 
     def _list(self, event: listing.List) -> Answer:
-        if not event.pattern:
+        if event.asks_separator:
             return (responses.hierarchy_line(), ok("Done"))
-        if event.subscribed:
+        if event.lsub:
+            (matcher,) = event.matchers()
             lines = [
                 responses.lsub_line(name, () if real else (responses.MailboxAttribute.NOSELECT,))
-                for name, real in subscribed_matches(self.subscribed, event.matcher())
+                for name, real in subscribed_matches(self.subscribed, matcher)
             ]
             return (*lines, ok("Done"))
-        lines = [
-            responses.list_line(name, (responses.SPECIAL_USE["sent"],) if name == "Sent" else ())
-            for name in event.matcher().select(sorted(self.mailboxes))
+        entries = [
+            Entry(
+                name,
+                exists=name in self.mailboxes,
+                selectable=name in self.mailboxes,
+                subscribed=name in self.subscribed,
+                use=self.uses.get(name),
+            )
+            for name in sorted(self.subscribed | set(self.mailboxes))
         ]
+        lines = []
+        for each in listed(event, entries):
+            lines.append(each.line)
+            if event.status and each.entry.selectable:
+                lines.append(self._status_line(each.entry.name, event.status))
         return (*lines, ok("Done"))
 
     def _status(self, event: status.StatusOf) -> Answer:
-        box = self.mailboxes[event.mailbox]
+        return (self._status_line(event.mailbox, event.items), ok("Done"))
+
+    def _id(self, name: str) -> str:
+        return f"F{self.mailboxes[name].uidvalidity}"
+
+    def _status_line(self, name: str, items: tuple[bytes, ...]) -> bytes:
+        box = self.mailboxes[name]
         values = {
             status.MESSAGES: len(box.messages),
             status.RECENT: sum(uid >= box.recent_from for uid in box.messages),
@@ -343,8 +367,10 @@ class Host:
             status.HIGHESTMODSEQ: box.modseq,
             status.APPENDLIMIT: 1000,
             status.SIZE: sum(len(message.data) for message in box.messages.values()),
+            status.DELETED: sum(bool(box.table.mask(each.code) & DELETED) for each in box.messages.values()),
+            status.MAILBOXID: self._id(name),
         }
-        return (responses.status_line(event.mailbox, {item: values[item] for item in event.items}), ok("Done"))
+        return responses.status_line(name, {item: values[item] for item in items})
 
     def _fetch(self, event: fetch.Fetch) -> Answer:
         selected, box = self.selected, self.mailboxes[self.selected_name]

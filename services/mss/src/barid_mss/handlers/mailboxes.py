@@ -1,4 +1,4 @@
-"""CREATE, DELETE, RENAME, SUBSCRIBE, UNSUBSCRIBE."""
+"""CREATE (RFC 3501 §6.3.3, RFC 6154 §3), DELETE, RENAME, SUBSCRIBE, UNSUBSCRIBE."""
 
 from typing import TYPE_CHECKING
 
@@ -22,13 +22,22 @@ from barid_protocols.imap.responses import Completion, no, ok
 from barid_runtime.bus.port import OperationFailed
 from barid_runtime.bus.typed import call
 
+from .listing import mailbox_id
+
 if TYPE_CHECKING:
     from .imap_session import ImapSession
 
 
 async def create(session: "ImapSession", command: Create) -> Completion:
-    await call(session.desk.bus, MAILBOX_CREATE, MailboxCreate(account=_account(session), name=command.mailbox))
-    return ok("Created")
+    use = command.use.value.decode("ascii") if command.use is not None else ""
+    request = MailboxCreate(account=_account(session), name=command.mailbox, special_use=use)
+    try:
+        made = await call(session.desk.bus, MAILBOX_CREATE, request)
+    except OperationFailed as failure:
+        if use and failure.code == "invalid":
+            return no(failure.text or "No mailbox can be made for that use", codes.USEATTR)
+        raise
+    return ok("Created", codes.mailboxid(mailbox_id(made.id)))
 
 
 async def delete(session: "ImapSession", command: Delete) -> Completion:

@@ -12,6 +12,7 @@ from barid_protocols.imap.responses import Completion, ok
 from barid_runtime.bus.typed import call
 
 from ..policy import deadlines
+from .listing import mailbox_id
 from .selection import Selection
 
 if TYPE_CHECKING:
@@ -31,7 +32,11 @@ async def select(session: "ImapSession", command: Select) -> Completion:
     view = lease.view
     selection = Selection(lease, session, read_only=command.examine, condstore=session.core.condstore)
     session.select(selection)
-    session.write(selection.selected.opening_lines(uidvalidity=view.uidvalidity, uidnext=view.uidnext))
+    session.write(
+        selection.selected.opening_lines(
+            uidvalidity=view.uidvalidity, uidnext=view.uidnext, mailboxid=mailbox_id(view.id)
+        )
+    )
     return ok("Selected", codes.READ_ONLY if command.examine else codes.READ_WRITE)
 
 

@@ -37,6 +37,7 @@ HASCHILDREN = b"HASCHILDREN"  # RFC 9051 §7.1
 TOOBIG = b"TOOBIG"  # RFC 7889 §4, RFC 4469 §5
 UIDNOTSTICKY = b"UIDNOTSTICKY"  # RFC 4315 §3
 NOMODSEQ = b"NOMODSEQ"  # RFC 7162 §3.1.2.2
+USEATTR = b"USEATTR"  # RFC 6154 §3
 CLOSED = b"CLOSED"  # RFC 7162 §3.2.11
 
 
@@ -59,6 +60,11 @@ def permanentflags(names: Iterable[bytes]) -> bytes:
 
 def highestmodseq(modseq: int) -> bytes:
     return b"HIGHESTMODSEQ %d" % modseq
+
+
+def mailboxid(identifier: str) -> bytes:
+    """RFC 8474 §4.1, §4.2."""
+    return b"MAILBOXID (%b)" % identifier.encode("ascii")
 
 
 def modified(numbers: Iterable[int]) -> bytes:

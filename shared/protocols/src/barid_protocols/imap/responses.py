@@ -107,7 +107,7 @@ def namespace(personal: str = "", separator: str = SEPARATOR) -> bytes:
 
 
 class MailboxAttribute(Enum):
-    """Attributes of LIST: RFC 3501 §7.2.2, RFC 3348 (children), RFC 6154 (special use)."""
+    """Attributes of LIST: RFC 3501 §7.2.2, RFC 5258 §3 (of which RFC 3348 is a part), RFC 6154 (special use)."""
 
     NOINFERIORS = rb"\Noinferiors"
     NOSELECT = rb"\Noselect"
@@ -115,6 +115,8 @@ class MailboxAttribute(Enum):
     UNMARKED = rb"\Unmarked"
     HAS_CHILDREN = rb"\HasChildren"
     HAS_NO_CHILDREN = rb"\HasNoChildren"
+    NONEXISTENT = rb"\NonExistent"
+    SUBSCRIBED = rb"\Subscribed"
     ALL = rb"\All"
     ARCHIVE = rb"\Archive"
     DRAFTS = rb"\Drafts"
@@ -147,8 +149,12 @@ def mailbox_line(kind: bytes, name: str, attributes: Iterable[MailboxAttribute])
     )
 
 
-def list_line(name: str, attributes: Iterable[MailboxAttribute] = ()) -> bytes:
-    return mailbox_line(b"LIST", name, attributes)
+def list_line(name: str, attributes: Iterable[MailboxAttribute] = (), children: Sequence[bytes] = ()) -> bytes:
+    """``children``: the selection options that names below this one match (CHILDINFO, RFC 5258 §3.5)."""
+    line = mailbox_line(b"LIST", name, attributes)
+    if children:
+        return b'%b ("CHILDINFO" (%b))\r\n' % (line[:-2], b" ".join([b'"%b"' % option for option in children]))
+    return line
 
 
 def lsub_line(name: str, attributes: Iterable[MailboxAttribute] = ()) -> bytes:
@@ -160,9 +166,14 @@ def hierarchy_line() -> bytes:
     return list_line("", (MailboxAttribute.NOSELECT,))
 
 
-def status_line(name: str, values: Mapping[bytes, int]) -> bytes:
-    """``values`` by item name, in the order they shall appear."""
-    pairs = b" ".join([b"%b %d" % pair for pair in values.items()])
+def status_line(name: str, values: Mapping[bytes, int | str]) -> bytes:
+    """``values`` by item name, in the order they shall appear; a text is an object's id (RFC 8474 §4.3)."""
+    pairs = b" ".join(
+        [
+            b"%b (%b)" % (item, value.encode("ascii")) if isinstance(value, str) else b"%b %d" % (item, value)
+            for item, value in values.items()
+        ]
+    )
     return b"* STATUS %b (%b)\r\n" % (quoting.astring(utf7.encode(name)), pairs)
 
 
@@ -212,6 +223,7 @@ def select_lines(
     keywords: Iterable[str] = (),
     read_only: bool = False,
     highest_modseq: int | None = None,
+    mailboxid: str = "",
 ) -> bytes:
     """All that SELECT and EXAMINE owe before the tagged OK [READ-WRITE] or [READ-ONLY] (RFC 3501 §6.3.1).
 
@@ -229,6 +241,8 @@ def select_lines(
         lines.append(untagged_ok("No mod-sequences here", codes.NOMODSEQ))
     else:
         lines.append(untagged_ok("Highest mod-sequence", codes.highestmodseq(highest_modseq)))
+    if mailboxid:
+        lines.append(untagged_ok("Its id", codes.mailboxid(mailboxid)))
     return b"".join(lines)
 
 

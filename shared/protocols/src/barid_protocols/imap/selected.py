@@ -129,7 +129,7 @@ class SelectedMailbox:
                 return number
         return None
 
-    def opening_lines(self, *, uidvalidity: int, uidnext: int) -> bytes:
+    def opening_lines(self, *, uidvalidity: int, uidnext: int, mailboxid: str = "") -> bytes:
         """The untagged part of the reply to SELECT and EXAMINE."""
         return responses.select_lines(
             count=len(self.uids),
@@ -140,6 +140,7 @@ class SelectedMailbox:
             keywords=self._keywords,
             read_only=self.read_only,
             highest_modseq=self.highest_modseq,
+            mailboxid=mailboxid,
         )
 
     # Hearing

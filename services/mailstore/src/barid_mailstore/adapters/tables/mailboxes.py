@@ -5,7 +5,7 @@ from barid_runtime.database.port import Cursor, Row
 
 from ...policy.names import INBOX, SPECIAL_USES, inferior_names, known_name, new_name, parents, renamed
 from ...ports.commits import Commit
-from ...ports.errors import Conflict, Invalid, NotFound
+from ...ports.errors import Conflict, Invalid, NotFound, TooMany
 from .index import Index
 from .rows import AccountRow, MailboxRow
 from .unit import Unit
@@ -178,7 +178,10 @@ class TableMailboxes:
             if existing is not None and existing.selectable:
                 raise Conflict("Mailbox exists")
             if len(owner.mailboxes) >= MOST_MAILBOXES:
-                raise Invalid("Too many mailboxes")
+                raise TooMany("Too many mailboxes")
+            if special_use and any(each.special_use == special_use for each in owner.mailboxes.values()):
+                # Whoever files by use (Sieve, other clients) must find one mailbox (RFC 6154 §3 lets us).
+                raise Invalid("Another mailbox has that use")
             if existing is not None:
                 _remove(unit, owner, existing)
             make_superiors(unit, owner, stored)

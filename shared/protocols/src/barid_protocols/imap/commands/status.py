@@ -1,4 +1,5 @@
-"""STATUS (RFC 3501 §6.3.10) with HIGHESTMODSEQ (RFC 7162 §3.1.7), APPENDLIMIT (RFC 7889 §3.2) and SIZE (RFC 8438)."""
+"""STATUS (RFC 3501 §6.3.10) with HIGHESTMODSEQ (RFC 7162 §3.1.7), APPENDLIMIT (RFC 7889 §3.2), SIZE (RFC 8438),
+MAILBOXID (RFC 8474 §4.3) and DELETED (RFC 9051 §6.3.11)."""
 
 from __future__ import annotations
 
@@ -16,8 +17,12 @@ UNSEEN = b"UNSEEN"
 HIGHESTMODSEQ = b"HIGHESTMODSEQ"
 APPENDLIMIT = b"APPENDLIMIT"
 SIZE = b"SIZE"
+DELETED = b"DELETED"
+MAILBOXID = b"MAILBOXID"
 
-ITEMS = frozenset({MESSAGES, RECENT, UIDNEXT, UIDVALIDITY, UNSEEN, HIGHESTMODSEQ, APPENDLIMIT, SIZE})
+ITEMS = frozenset(
+    {MESSAGES, RECENT, UIDNEXT, UIDVALIDITY, UNSEEN, HIGHESTMODSEQ, APPENDLIMIT, SIZE, DELETED, MAILBOXID}
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +41,13 @@ def parse(tag: bytes, name: bytes, cursor: Cursor) -> StatusOf:
     cursor.space()
     mailbox = cursor.mailbox()
     cursor.space()
+    items = parse_status_items(cursor)
+    cursor.end()
+    return StatusOf(tag, name, mailbox, items)
+
+
+def parse_status_items(cursor: Cursor) -> tuple[bytes, ...]:
+    """The parenthesised list, each item once."""
     cursor.expect(b"(")
     items: dict[bytes, None] = {}
     while True:
@@ -46,5 +58,4 @@ def parse(tag: bytes, name: bytes, cursor: Cursor) -> StatusOf:
         if not cursor.accept(b" "):
             break
     cursor.expect(b")")
-    cursor.end()
-    return StatusOf(tag, name, mailbox, tuple(items))
+    return tuple(items)
