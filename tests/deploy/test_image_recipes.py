@@ -16,7 +16,8 @@ from .manifests import ROOT
 IMAGES = ROOT / "deploy/images"
 RECIPES = sorted(IMAGES.glob("*Dockerfile"))
 PARTS = sorted(path.name for path in (IMAGES / "parts").iterdir())
-KNOWN = {"ARG", "FROM", "ENV", "COPY", "RUN", "LABEL", "USER", "VOLUME", "EXPOSE", "HEALTHCHECK", "ENTRYPOINT"}
+KNOWN = {"ARG", "FROM", "ENV", "COPY", "RUN", "LABEL", "USER", "VOLUME", "EXPOSE"}
+KNOWN |= {"HEALTHCHECK", "STOPSIGNAL", "ENTRYPOINT"}
 
 
 def instructions(recipe: Path) -> list[tuple[str, str]]:

@@ -1,0 +1,111 @@
+"""Barid in a Kubernetes, as tests see it: a `MailSystem` whose doors lead to the cluster's Services."""
+
+import base64
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Self
+
+from barid_testing.mail_system import Endpoint, MailSystem
+
+from .forwarder import Forwarder
+from .kubectl import PROGRAM, Kubectl, Object
+
+ROOT = Path(__file__).resolve().parents[2]
+OVERLAY = Path(__file__).parent / "overlay"
+
+SERVICES = ("directory", "smtp-ingress", "relay", "mda", "mailstore", "mss", "admin")
+PARTS = ("nats", "postgres", "s3")
+WORKLOADS = (*(f"statefulset/{name}" for name in PARTS), *(f"deployment/{name}" for name in SERVICES))
+
+DOORS = {
+    # listener of ours → (Service, its port, whether TLS is spoken to it)
+    "smtp": ("smtp-ingress", "smtp", False),
+    "submission": ("smtp-ingress", "submissions", True),
+    "submissions": ("smtp-ingress", "submissions", False),
+    "lmtp": ("smtp-ingress", "lmtp", False),
+    "imap": ("mss", "imaps", True),
+    "imaps": ("mss", "imaps", False),
+    "pop3": ("mss", "pop3s", True),
+    "pop3s": ("mss", "pop3s", False),
+    "admin": ("admin", "http", False),
+}
+
+READY_SECONDS = 300.0
+"""Three NATS servers, PostgreSQL and fourteen pods of ours from nothing, on a machine that does other things too."""
+
+
+class Installation(MailSystem):
+    """Made in the namespace `barid`, which must not be there yet, and goes with it."""
+
+    def __init__(self, folder: Path, kubectl: Kubectl) -> None:
+        super().__init__(folder)
+        self.kubectl = kubectl
+        self.forwarder = Forwarder()
+        self.ready_after: dict[str, float] = {}
+        """Workload → seconds from `apply` until all its replicas were ready."""
+
+    @property
+    def node(self) -> str:
+        """An address at which nodes' ports are reached."""
+        if given := os.environ.get("BARID_KUBE_NODE"):
+            return given
+        addresses = {a["type"]: a["address"] for a in self.kubectl.get("nodes")["items"][0]["status"]["addresses"]}
+        return str(addresses.get("ExternalIP") or addresses["InternalIP"])
+
+    @property
+    def here(self) -> str:
+        """Our own address, as pods see us."""
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as way:
+            way.connect((self.node, 9))
+            return os.environ.get("BARID_KUBE_HERE") or str(way.getsockname()[0])
+
+    def install(self, routes: dict[str, Endpoint]) -> None:
+        """routes: domain → host of the tests that takes mail for it, by an address that pods reach."""
+        self.kubectl("create", "-f", str(ROOT / "deploy/k8s/base/namespace.yaml"), "--save-config")
+        secrets = subprocess.run(
+            [sys.executable, ROOT / "deploy/make_secrets.py", "kubernetes"], capture_output=True, text=True, check=True
+        )
+        self.kubectl("apply", "-f", "-", stdin=secrets.stdout)
+        told = json.dumps({domain: f"{host}:{port}" for domain, (host, port) in routes.items()})
+        self.kubectl("create", "configmap", "tester", f"--from-literal=BARID_ROUTES={told}")
+        manifests = subprocess.run(
+            [PROGRAM, "kustomize", OVERLAY], capture_output=True, text=True, check=True, env={"KUBECTL_KUBERC": "false"}
+        )
+        began = time.monotonic()
+        self.kubectl("apply", "-f", "-", stdin=manifests.stdout, within=120)
+        for workload in WORKLOADS:
+            self.kubectl.wait_ready(workload, within=READY_SECONDS)
+            self.ready_after[workload] = time.monotonic() - began
+
+    def start(self) -> Self:
+        """Find the doors."""
+        self.data.mkdir(parents=True, exist_ok=True)
+        node = self.node
+        services: dict[str, Object] = {}
+        for name in {service for service, _, _ in DOORS.values()}:
+            ports = self.kubectl.get("service", name)["spec"]["ports"]
+            services[name] = {each["name"]: each["nodePort"] for each in ports}
+        found = {
+            listener: self.forwarder.open(Endpoint(node, services[service][port]), tls=tls)
+            for listener, (service, port, tls) in DOORS.items()
+        }
+        written = {listener: f"{host}:{port}" for listener, (host, port) in found.items()}
+        key = base64.b64decode(self.kubectl.get("secret", "admin")["data"]["admin_api_key"]).decode()
+        (self.folder / "ready.json").write_text(json.dumps({**written, "api_key": key}))
+        (self.data / "running.json").write_text(json.dumps({"listeners": {"kubernetes": written}}))
+        self._read_status()
+        return self
+
+    def stop(self) -> None:
+        self.forwarder.close()
+
+    def remove(self) -> None:
+        self.kubectl("delete", "namespace", "barid", "--wait=true", "--timeout=180s", within=200)
+
+    def log(self, most: int = 4_000) -> str:
+        return self.kubectl.told()[-most:]
