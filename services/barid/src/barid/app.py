@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from .cli import apps
+from .cli import apps, backup
 from .plan import PlanError, UpOptions
 from .roster import SERVICES, module_of
 
@@ -267,6 +267,8 @@ def doctor(
 
 for _name, _group in apps.items():
     app.add_typer(_group, name=_name)
+app.add_typer(backup.app, name="backup", short_help="Save a running system, and look after what was saved.")
+app.command(short_help="Put a backup back into an empty place.")(backup.restore)
 
 
 def _service_command(service: str) -> Callable[[], None]:

@@ -5,6 +5,7 @@
     admin.json              the API's address and key, for `barid account …` and friends (mode 0600)
     secrets/bus.json        the services' passwords on the bus, made anew at each start
     secrets/accounts.json   the first accounts' passwords (mode 0600)
+    restoring               a restore has begun and not ended: nothing may run on what is there
 
 A crash leaves `running.json` behind; its lock says whether it is true.
 """
@@ -70,6 +71,18 @@ class DataFolder:
     @property
     def accounts_file(self) -> Path:
         return self.path / "secrets" / "accounts.json"
+
+    @property
+    def restoring_file(self) -> Path:
+        return self.path / "restoring"
+
+    def refuse_half_restored(self) -> None:
+        """Raises FolderError."""
+        if self.restoring_file.exists():
+            raise FolderError(
+                f"{self.path} holds a restore that did not end: run the same `barid restore` again, or choose another"
+                " folder with --data"
+            )
 
     def prepare(self) -> None:
         """Make the folders. Raises FolderError.

@@ -136,11 +136,7 @@ class ClusterGround:
         self._objects = _objects(folder / "objects", ports.objects) if in_bucket else None
 
     async def launch(self) -> None:
-        if os.geteuid() == 0:
-            # Root's PostgreSQL runs as somebody else, who must get through to its own folder.
-            for path in (self._folder, self._folder / DATABASE):
-                path.mkdir(exist_ok=True)
-                path.chmod(0o711)
+        open_to_database(self._folder)
 
     async def ready(self) -> None:
         async with asyncio.TaskGroup() as group:
@@ -194,6 +190,14 @@ class ClusterGround:
         await self._database.stop()
         if self._objects is not None:
             await self._objects.stop()
+
+
+def open_to_database(folder: Path) -> None:
+    """Root's PostgreSQL runs as somebody else, who must get through to its own folder."""
+    if os.geteuid() == 0:
+        for path in (folder, folder / DATABASE):
+            path.mkdir(exist_ok=True)
+            path.chmod(0o711)
 
 
 def _objects(folder: Path, port: int) -> "EmbeddedS3":

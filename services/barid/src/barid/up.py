@@ -58,6 +58,7 @@ def up(options: UpOptions) -> int:
         folder.prepare()
         # First: while processes of a run that was killed are ending, their ports aren't free.
         lock = folder.lock()
+        folder.refuse_half_restored()
         places = _places(options, reserved)
         few_arenas()
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:

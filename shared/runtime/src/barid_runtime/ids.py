@@ -56,6 +56,11 @@ def _encode_time(ms: int) -> str:
     return pairs[ms >> 40] + pairs[ms >> 30 & 1023] + pairs[ms >> 20 & 1023] + pairs[ms >> 10 & 1023] + pairs[ms & 1023]
 
 
+def time_prefix(ms: int) -> str:
+    """The first ten characters of the names of this time (epoch ms): names of earlier times sort before it."""
+    return _encode_time(ms)
+
+
 def _encode_tail(bits: int) -> str:
     pairs = _PAIRS
     high, low = bits >> 40, bits & 0xFF_FFFF_FFFF  # below 2**60 Python's integers are cheap

@@ -5,6 +5,10 @@ again what neither queue nor ledger knows.
 
 A ghost is dropped too: the copy of an event that lay on the bus until the ledger had forgotten its mail. Its pack is
 closed or gone, so every obligation of the mail has had its outcome (`barid_runtime.journal.lifecycle`).
+
+After a restore from a backup, mail that was accepted before it and that the backup does not know is held: nobody here
+knows whether it was sent (`adapters.tables.restored`). Its name tells, as a child's has its parent's time. Notices that
+we ourselves have made since are sent: somebody has just decided on the mail that they are about.
 """
 
 import asyncio
@@ -17,6 +21,7 @@ from barid_contracts.mail import Accepted
 from barid_runtime.bus.port import BusError, Consumer, Delivery
 from barid_runtime.clock import Clock
 from barid_runtime.database.port import DatabaseError
+from barid_runtime.ids import time_prefix
 from barid_runtime.logging import get_logger
 
 from ..policy.addresses import domain_of
@@ -62,6 +67,7 @@ class Intake:
         self._memory = memory
         self._task: asyncio.Task[None] | None = None
         self._taking: asyncio.Task[None] | None = None
+        self._certain_from: str | None = None
         self.problem = "ok"
 
     def start(self) -> None:
@@ -101,6 +107,9 @@ class Intake:
                 await self._clock.sleep(longest)
 
     async def _take(self, taken: list[Delivery]) -> None:
+        if self._certain_from is None:
+            restored = await self._queue.restored_at()
+            self._certain_from = time_prefix(restored) if restored else ""
         mails = [mail for delivery in taken for mail in self._mails(delivery.payload)]
         mails = await self._without_ghosts(mails)
         added = await self._queue.enqueue(mails) if mails else 0
@@ -170,4 +179,10 @@ class Intake:
             message_id=mail.message_id,
             parent=mail.parent,
             recipients=recipients,
+            uncertain=mail.mail_id < (self._certain_from or "") and not self._is_fresh_notice(mail),
         )
+
+    def _is_fresh_notice(self, mail: Accepted) -> bool:
+        assert mail.ref is not None
+        writer, _, incarnation = mail.ref.pack.partition("/")[0].partition(".")
+        return mail.origin == "dsn" and writer == "relay" and incarnation >= (self._certain_from or "")

@@ -31,7 +31,8 @@ class NewRecipient:
 
 @dataclass(frozen=True, slots=True)
 class NewMail:
-    """smtputf8: its header can't travel without."""
+    """smtputf8: its header can't travel without. uncertain: it may have been sent before the tables were restored from a
+    backup; its rows are held."""
 
     mail_id: str
     at: int
@@ -43,6 +44,7 @@ class NewMail:
     message_id: str
     parent: str | None
     recipients: Sequence[NewRecipient]
+    uncertain: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +115,9 @@ class Queue(Protocol):
     async def recover(self, destination: Callable[[str], str]) -> int:
         """At start: leases of the process before us end, if nobody else can hold any; rows are gathered as the settings
         at hand say. Returns how many leases there were."""
+
+    async def restored_at(self) -> int:
+        """When the tables were restored from a backup, epoch ms; 0: never."""
 
     async def enqueue(self, mails: Sequence[NewMail]) -> int:
         """Rows for all that are neither queued nor in the ledger, in one transaction; returns how many."""

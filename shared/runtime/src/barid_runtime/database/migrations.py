@@ -72,9 +72,9 @@ def present(path: Path) -> str | None:
         raise DatabaseError(f"{path} can't be read: {error}") from error
 
 
-async def migrate(path: Path, package: str) -> None:
-    """Bring the file to the newest revision. Raises DatabaseError; nothing is half done then."""
-    needed, found = newest(package), present(path)
+async def migrate(path: Path, package: str, *, to: str = "") -> None:
+    """Bring the file to the newest revision, or to a certain one. Raises DatabaseError; nothing is half done then."""
+    needed, found = to or newest(package), present(path)
     if found == needed:
         return
     if found is not None and found > needed:
@@ -84,7 +84,7 @@ async def migrate(path: Path, package: str) -> None:
     if found is None and _from_snapshot(path, package, needed):
         return
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", __name__, str(path), package, stderr=asyncio.subprocess.PIPE
+        sys.executable, "-m", __name__, str(path), package, needed, stderr=asyncio.subprocess.PIPE
     )
     _, output = await process.communicate()
     if process.returncode != 0:
@@ -135,7 +135,7 @@ def _from_snapshot(path: Path, package: str, needed: str) -> bool:
 # --- in the process of its own
 
 
-def _upgrade(path: Path, package: str) -> None:
+def _upgrade(path: Path, package: str, to: str = "head") -> None:
     """Run Alembic. Each migration and its version row are one transaction: pysqlite would commit before DDL."""
     from alembic.config import Config
     from alembic.runtime.environment import EnvironmentContext
@@ -159,7 +159,7 @@ def _upgrade(path: Path, package: str) -> None:
         connection.exec_driver_sql("BEGIN IMMEDIATE")
 
     def steps(revision: Any, context: Any) -> Any:
-        return script._upgrade_revs("head", revision)
+        return script._upgrade_revs(to, revision)
 
     with _alone(path), engine.connect() as connection, EnvironmentContext(config, script, fn=steps) as environment:
         environment.configure(connection=connection, transactional_ddl=True, transaction_per_migration=True)
@@ -222,13 +222,14 @@ def check(package: str) -> list[str]:
 
 
 def _main(arguments: list[str]) -> int:
-    if len(arguments) != 2:
-        print(f"usage: python -m {__spec__.name} FILE PACKAGE | --snapshot PACKAGE", file=sys.stderr)  # noqa: T201
+    if len(arguments) not in (2, 3):
+        usage = f"usage: python -m {__spec__.name} FILE PACKAGE [REVISION] | --snapshot PACKAGE"
+        print(usage, file=sys.stderr)  # noqa: T201
         return 2
     if arguments[0] == "--snapshot":
         (folder_of(arguments[1]) / _SNAPSHOT).write_text(snapshot(arguments[1]))
         return 0
-    _upgrade(Path(arguments[0]), arguments[1])
+    _upgrade(Path(arguments[0]), *arguments[1:])
     return 0
 
 

@@ -38,9 +38,9 @@ async def present(url: str, schema: str) -> str | None:
         raise DatabaseError(f"PostgreSQL at {place_of(url)} can't be used: {reason}") from error
 
 
-async def migrate(url: str, schema: str, package: str) -> None:
-    """Bring the schema to the newest revision. Raises DatabaseError; nothing is half done then."""
-    needed, found = newest(package), await present(url, schema)
+async def migrate(url: str, schema: str, package: str, *, to: str = "") -> None:
+    """Bring the schema to the newest revision, or to a certain one. Raises DatabaseError; nothing is half done then."""
+    needed, found = to or newest(package), await present(url, schema)
     if found == needed:
         return
     if found is not None and found > needed:
@@ -49,7 +49,7 @@ async def migrate(url: str, schema: str, package: str) -> None:
             " restore"
         )
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", __name__, schema, package,
+        sys.executable, "-m", __name__, schema, package, needed,
         stdin=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
     )  # fmt: skip
     _, output = await process.communicate(url.encode())
@@ -61,7 +61,7 @@ async def migrate(url: str, schema: str, package: str) -> None:
 # --- in the process of its own
 
 
-async def _upgrade(url: str, schema: str, package: str) -> None:
+async def _upgrade(url: str, schema: str, package: str, to: str) -> None:
     from sqlalchemy import text
     from sqlalchemy.ext.asyncio import create_async_engine
     from sqlalchemy.pool import NullPool
@@ -78,11 +78,11 @@ async def _upgrade(url: str, schema: str, package: str) -> None:
     async with engine.begin() as connection:
         await connection.execute(text(f"SELECT pg_advisory_xact_lock({_LOCK})"))
         await connection.execute(text(f'CREATE SCHEMA IF NOT EXISTS "{schema}"'))
-        await connection.run_sync(_run, package)
+        await connection.run_sync(_run, package, to)
     await engine.dispose()
 
 
-def _run(connection: Any, package: str) -> None:
+def _run(connection: Any, package: str, to: str) -> None:
     from alembic.config import Config
     from alembic.runtime.environment import EnvironmentContext
     from alembic.script import ScriptDirectory
@@ -92,7 +92,7 @@ def _run(connection: Any, package: str) -> None:
     script = ScriptDirectory.from_config(config)
 
     def steps(revision: Any, context: Any) -> Any:
-        return script._upgrade_revs("head", revision)
+        return script._upgrade_revs(to, revision)
 
     with EnvironmentContext(config, script, fn=steps) as environment:
         environment.configure(connection=connection, transactional_ddl=True)
@@ -100,8 +100,8 @@ def _run(connection: Any, package: str) -> None:
 
 
 def _main(arguments: list[str]) -> int:
-    if len(arguments) != 2:
-        print(f"usage: python -m {__spec__.name} SCHEMA PACKAGE < URL", file=sys.stderr)  # noqa: T201
+    if len(arguments) != 3:
+        print(f"usage: python -m {__spec__.name} SCHEMA PACKAGE REVISION < URL", file=sys.stderr)  # noqa: T201
         return 2
     asyncio.run(_upgrade(sys.stdin.read().strip(), *arguments))
     return 0

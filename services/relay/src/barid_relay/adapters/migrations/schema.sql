@@ -1,4 +1,4 @@
--- revision 0001
+-- revision 0002
 CREATE TABLE alembic_version (
 	version_num VARCHAR(32) NOT NULL, 
 	CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num)
@@ -104,6 +104,11 @@ CREATE TABLE replica (
 	PRIMARY KEY (id)
 );
 
+CREATE TABLE restored (
+	at BIGINT NOT NULL, 
+	PRIMARY KEY (at)
+);
+
 CREATE INDEX mail_message_id ON mail (message_id);
 
 CREATE INDEX mail_live_pack ON mail (pack) WHERE live;
@@ -112,4 +117,4 @@ CREATE INDEX recipient_ready ON recipient (destination, due) WHERE state = 'queu
 
 CREATE INDEX recipient_due ON recipient (due) WHERE state = 'queued';
 
-INSERT INTO alembic_version VALUES ('0001');
+INSERT INTO alembic_version VALUES ('0002');

@@ -10,7 +10,7 @@ from barid_runtime.clock import Clock
 from barid_runtime.database.port import Database
 
 from ...ports.queue import Compose, NewMail, Parcel, Result, Settled
-from . import desk, intake, leases, settling
+from . import desk, intake, leases, restored, settling
 
 
 class TableQueue:
@@ -31,8 +31,13 @@ class TableQueue:
                 pass
         return ended
 
+    async def restored_at(self) -> int:
+        return await self._database.read(restored.restored_at)
+
     async def enqueue(self, mails: Sequence[NewMail]) -> int:
         now = int(self._clock.now() * 1000)
+        if any(mail.uncertain for mail in mails):
+            return await self._database.write(lambda cursor: restored.enqueue(cursor, mails, now))
         return await self._database.write(lambda cursor: intake.enqueue(cursor, mails, now))
 
     async def lease(self, destination: str, now: int, limit: int, seconds: float) -> list[Parcel]:
