@@ -5,6 +5,7 @@ import contextlib
 import socket
 from collections.abc import Awaitable, Callable
 from pathlib import Path
+from typing import Any
 
 import asyncpg
 import pytest
@@ -145,6 +146,30 @@ async def test_rows_of_a_write_that_failed_alone_are_gone(postgres: Factory) -> 
     assert await ids(db) == []
     await db.write(insert(2))
     assert await ids(db) == [2]
+
+
+async def test_a_look_up_planned_while_the_table_was_empty_does_not_read_all_of_it(postgres: Factory) -> None:
+    db = await postgres()
+    more = ", ".join(f"column_{n} TEXT" for n in range(9))  # a page holds few of them, so an empty table looks small
+    await db.write(lambda cursor: cursor.execute(f"CREATE TABLE wide (id TEXT PRIMARY KEY, {more})"))
+    parameters: Any = (["1", "2"],)
+
+    def look_up(cursor: Cursor) -> list[tuple[Any, ...]]:
+        return cursor.all("SELECT id FROM wide WHERE id = ANY(?::text[])", parameters)
+
+    def rows_read(cursor: Cursor) -> int:
+        cursor.one("SELECT pg_stat_force_next_flush()")
+        row = cursor.one("SELECT seq_tup_read FROM pg_stat_user_tables WHERE relid = 'wide'::regclass")
+        assert row is not None
+        return int(row[0])
+
+    for _ in range(10):
+        assert await db.write(look_up) == []
+    await db.write(lambda cursor: cursor.execute("INSERT INTO wide (id) SELECT generate_series(1, 2000)"))
+    for _ in range(10):  # by now the server keeps the plan that it takes for the cheapest
+        assert sorted(await db.write(look_up)) == [("1",), ("2",)]
+    await db.write(rows_read)
+    assert await db.write(rows_read) == 0
 
 
 async def test_a_read_sees_one_moment(postgres: Factory) -> None:
