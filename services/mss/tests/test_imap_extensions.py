@@ -1,5 +1,6 @@
 """Extensions over a real socket, on the real parts: one house for all, and a user of its own for each test."""
 
+import base64
 from collections.abc import AsyncIterator
 from itertools import count
 from pathlib import Path
@@ -102,3 +103,81 @@ async def test_a_mailbox_keeps_its_id_under_another_name(client: Raw) -> None:
     await client.ok("RENAME One Two")
     assert await client.ok("STATUS Two (MAILBOXID)") == [b"* STATUS Two (MAILBOXID " + made.rstrip(b"]") + b")"]
     assert b"* OK [MAILBOXID " + made + b" Its id" in await client.ok("SELECT Two")
+
+
+def mail_of(*parts: tuple[str, bytes]) -> bytes:
+    """A multipart; parts are (encoding, encoded body)."""
+    bodies = b"".join(
+        b"--x\r\nContent-Type: application/octet-stream\r\nContent-Transfer-Encoding: %b\r\n\r\n%b\r\n"
+        % (encoding.encode(), body)
+        for encoding, body in parts
+    )
+    head = b"Subject: parts\r\nMIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=x\r\n\r\n"
+    return head + bodies + b"--x--\r\n"
+
+
+async def test_parts_come_without_their_encoding(client: Raw) -> None:
+    large = bytes(range(256)) * 1500
+    await client.append(
+        mail_of(
+            ("base64", base64.encodebytes(b"a\0b").replace(b"\n", b"\r\n")),
+            ("base64", base64.encodebytes(large).replace(b"\n", b"\r\n")),
+            ("x-secret", b"???"),
+        )
+    )
+    await client.ok("SELECT INBOX")
+    assert await client.ok("FETCH 1 (BINARY.PEEK[1] BINARY.SIZE[2])") == [
+        b"* 1 FETCH (BINARY[1] ~{3}\r\na\0b BINARY.SIZE[2] %d)" % len(large)
+    ]
+    (line,) = await client.ok("FETCH 1 BINARY.PEEK[2]<1000.200000>")
+    assert line == b"* 1 FETCH (BINARY[2]<1000> ~{200000}\r\n" + large[1000:201000] + b")"
+    assert await client.ok("FETCH 1 BINARY.PEEK[4]") == [b"* 1 FETCH (BINARY[4] NIL)"]
+    assert (await client.no("FETCH 1 BINARY[3]")).startswith(b"NO [UNKNOWN-CTE]")
+    assert b"\\Seen" in b"".join(await client.ok("FETCH 1 FLAGS"))
+    (line,) = await client.ok("FETCH 1 BINARY.SIZE[]")
+    assert line in [
+        b"* 1 FETCH (BINARY.SIZE[] %d)" % int(size.split()[-1].rstrip(b")"))
+        for size in await client.ok("FETCH 1 RFC822.SIZE")
+    ]
+
+
+async def test_a_message_of_one_part_is_decoded_too(client: Raw) -> None:
+    await client.append(b"Subject: one\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\nGr=C3=BC=\r\n=C3=9Fe\r\n")
+    await client.ok("SELECT INBOX")
+    assert await client.ok("FETCH 1 BINARY.PEEK[1]") == [b"* 1 FETCH (BINARY[1] {9}\r\nGr\xc3\xbc\xc3\x9fe\r\n)"]
+
+
+async def test_a_literal_of_octets_is_taken_unless_it_holds_nul(client: Raw) -> None:
+    client.send(b"x1 APPEND INBOX ~{15+}\r\nSubject: x\r\n\r\n\xe4\r\n")
+    assert (await client.answer(b"x1"))[1].startswith(b"OK [APPENDUID")
+    client.send(b"x2 APPEND INBOX ~{15+}\r\nSubject: x\r\n\r\n\x00\r\n")
+    assert (await client.answer(b"x2"))[1].startswith(b"NO [UNKNOWN-CTE]")
+
+
+async def test_a_preview_is_the_beginning_of_the_text(client: Raw) -> None:
+    await client.append(letter(body="Dear  Bob,\r\n\r\nall is well.\r\n" + "more " * 100))
+    await client.append(
+        b"Subject: html\r\nContent-Type: text/html; charset=iso-8859-1\r\n\r\n"
+        b"<html><head><style>p { color: red }</style></head><body><p>Gr\xfc\xdfe</p></body></html>\r\n"
+    )
+    await client.append(b"Subject: none\r\nContent-Type: image/png\r\n\r\nPNG\r\n")
+    await client.ok("SELECT INBOX")
+    first, second, third = await client.ok("FETCH 1:3 (PREVIEW (LAZY))")
+    assert first.startswith(b'* 1 FETCH (PREVIEW "Dear Bob, all is well. more more')
+    assert len(first.split(b'"')[1]) == 200
+    assert second == b"* 2 FETCH (PREVIEW {7}\r\nGr\xc3\xbc\xc3\x9fe)"
+    assert third == b'* 3 FETCH (PREVIEW "")'
+    assert b"\\Seen" not in b"".join(await client.ok("FETCH 1:3 FLAGS"))
+
+
+async def test_copies_have_the_id_of_the_original(client: Raw) -> None:
+    await three(client)
+    first, second, _ = await client.ok("FETCH 1:3 (EMAILID THREADID)")
+    found = first.split(b"(")[2].split(b")")[0]
+    assert first == b"* 1 FETCH (EMAILID (" + found + b") THREADID NIL)"
+    assert found not in second
+    await client.ok("COPY 1 Archive")
+    await client.ok("SELECT Archive")
+    assert await client.ok("FETCH 1 (EMAILID)") == [b"* 1 FETCH (EMAILID (" + found + b"))"]
+    assert await client.ok(b"SEARCH EMAILID " + found) == [b"* SEARCH 1"]
+    assert await client.ok(b"SEARCH NOT EMAILID " + found) == [b"* SEARCH"]

@@ -107,7 +107,8 @@ VIEW = Operation("mail.v1.mailstore.view", ViewRequest, ViewReply)
 
 
 class SummariesRequest(Message):
-    """fields: any of `size`, `date`, `envelope`, `structure`, `headers`, `body` (ref, prefix and part tree)."""
+    """fields: any of `size`, `date`, `envelope`, `structure`, `headers`, `mail_id`, `body` (ref, prefix, part tree and
+    mail_id)."""
 
     account: str
     mailbox: int

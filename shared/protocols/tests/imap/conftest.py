@@ -45,7 +45,7 @@ from barid_protocols.imap.commands import list as listing
 from barid_protocols.imap.commands import search as search_command
 from barid_protocols.imap.connection import ServerConnection
 from barid_protocols.imap.errors import SyntaxProblem
-from barid_protocols.imap.fetch import Attribute, BodySection, Specifier
+from barid_protocols.imap.fetch import Attribute, BinarySection, BodySection, Specifier
 from barid_protocols.imap.flags import DELETED, SEEN, FlagTable, parse_flags
 from barid_protocols.imap.gate import ServerProfile
 from barid_protocols.imap.listing import Entry, listed
@@ -129,6 +129,10 @@ class Found:
     @property
     def received(self) -> int:
         return self.message.received
+
+    @property
+    def email_id(self) -> str:
+        return f"M{self.uid}"
 
     @property
     def internal_date(self) -> date:
@@ -411,6 +415,19 @@ class Host:
                 return parts.size_part(len(message.data))
             case Attribute.INTERNALDATE:
                 return parts.internaldate_part(message.received)
+            case Attribute.EMAILID:
+                return parts.emailid_part(f"M{selected.uids[index]}")
+            case Attribute.THREADID:
+                return parts.THREADID_NONE
+            case Attribute.PREVIEW:
+                return parts.preview_part("Grüße, Alice")
+            case BinarySection(size=True):
+                return parts.binary_size_part(item, 3)
+            case BinarySection(path=(1,)):
+                start, stop = item.window(3)
+                return parts.binary_part(item, b"a\0b"[start:stop])
+            case BinarySection():
+                return parts.binary_part(item, None)
             case Attribute.ENVELOPE:
                 return parts.envelope_part(b"(stored)")
             case Attribute.BODY:

@@ -27,6 +27,7 @@ class Letter:
     modseq: int = 5
     size: int = 100
     received: int = 1_709_200_000
+    email_id: str = "M1"
     internal_date: date = date(2024, 2, 29)
     sent_date: date | None = date(2024, 2, 28)
     headers: dict[str, bytes] = field(default_factory=dict)

@@ -9,27 +9,26 @@ and the command ends in NO [CORRUPTION]; all others are served.
 
 import asyncio
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from barid_protocols.imap import codes, fetch_responses
+from barid_protocols.imap import fetch_responses
 from barid_protocols.imap.changes import Slices
 from barid_protocols.imap.commands.fetch import Fetch
-from barid_protocols.imap.fetch import Attribute, BodySection, FetchItem, Load, load_of, sets_seen
+from barid_protocols.imap.fetch import Attribute, BinarySection, BodySection, FetchItem, Load, load_of, sets_seen
 from barid_protocols.imap.flags import SEEN
-from barid_protocols.imap.responses import Completion, no, ok
+from barid_protocols.imap.responses import Completion, ok
 from barid_protocols.mime.bodystructure import body_from_bodystructure
 from barid_runtime.bus.port import BusError
-from barid_runtime.journal.port import BodyUnavailable, JournalError
 from barid_runtime.logging import get_logger
 
 from ..views.summaries import Card
 from .fetch_line import FetchLine
+from .fetch_sections import SectionWriter
 from .problems import EXPUNGE_ISSUED
-from .sections import NoSuchPart, Range, needs_bytes, section_of
+from .searching import email_id
+from .sections import needs_bytes
 from .selection import Selection
 from .slices import as_slices, indexes, pieces
-from .stored_message import StoredMessage
 from .storing import store_flags
 
 if TYPE_CHECKING:
@@ -45,13 +44,14 @@ SUMMARIES_AT_ONCE = 200
 WRITE_ABOVE = 64 * 1024
 """Octets of lines that are written in one piece."""
 
-_CORRUPT = no("Some of the messages can't be read; the others were sent", codes.CORRUPTION)
 _FIELDS = {
     Attribute.RFC822_SIZE: "size",
     Attribute.INTERNALDATE: "date",
     Attribute.ENVELOPE: "envelope",
     Attribute.BODY: "structure",
     Attribute.BODYSTRUCTURE: "structure",
+    Attribute.EMAILID: "mail_id",
+    Attribute.PREVIEW: "body",
 }
 
 log = get_logger("mss.imap")
@@ -99,12 +99,6 @@ def _modseq_lines(selection: Selection, command: Fetch, piece: Slices) -> bytes:
     return b"".join(lines)
 
 
-@dataclass(slots=True)
-class _Outcome:
-    missing: bool = False
-    corrupt: bool = False
-
-
 class _Fetching:
     """One FETCH that needs more than the snapshot."""
 
@@ -115,9 +109,10 @@ class _Fetching:
         self._command = command
         self._items = command.items
         self._fields = _fields_of(command.items)
-        self._sections = [item for item in command.items if isinstance(item, BodySection)]
+        sections = [item for item in command.items if item is Attribute.PREVIEW or not isinstance(item, Attribute)]
+        self._sections = SectionWriter(session, selection, sections) if sections else None
         self._sets_seen = sets_seen(command.items) and not selection.read_only
-        self._outcome = _Outcome()
+        self._missing = False
 
     async def run(self, slices: Slices) -> Completion:
         """The next batch is asked for while this one is written."""
@@ -138,10 +133,10 @@ class _Fetching:
         finally:
             if asking is not None:
                 asking.cancel()
-        if self._outcome.corrupt:
-            return _CORRUPT
+        if self._sections is not None and self._sections.trouble is not None:
+            return self._sections.trouble
         # By UID a message that is gone is no error (RFC 3501 §6.4.8).
-        return EXPUNGE_ISSUED if self._outcome.missing and not self._command.uid else ok("Fetched")
+        return EXPUNGE_ISSUED if self._missing and not self._command.uid else ok("Fetched")
 
     def _batches(self, slices: Slices) -> Iterator[list[int]]:
         since = self._command.changedsince
@@ -174,11 +169,11 @@ class _Fetching:
         for index in found:
             card = cards.get(selected.uids[index])
             if card is None:
-                self._outcome.missing = True
+                self._missing = True
                 continue
             line = FetchLine(self._session, index + 1, self._plain_parts(index, card, flags=index in told), lines)
-            if self._sections:
-                await self._add_sections(line, index, card)
+            if self._sections is not None:
+                await self._sections.add(line, selected.uids[index], card)
             size += line.end()
             if size > WRITE_ABOVE:
                 self._session.write(*lines)
@@ -220,6 +215,10 @@ class _Fetching:
                     parts.append(fetch_responses.envelope_part(card.envelope))
                 case Attribute.BODYSTRUCTURE:
                     parts.append(fetch_responses.bodystructure_part(card.structure))
+                case Attribute.EMAILID:
+                    parts.append(fetch_responses.emailid_part(email_id(card.mail_id)))
+                case Attribute.THREADID:
+                    parts.append(fetch_responses.THREADID_NONE)
                 case Attribute.BODY:
                     parts.append(fetch_responses.body_part(body_from_bodystructure(card.structure)))
                 case _:
@@ -230,52 +229,12 @@ class _Fetching:
             parts.append(fetch_responses.modseq_part(selected.modseqs[index]))
         return parts
 
-    async def _add_sections(self, line: FetchLine, index: int, card: Card) -> None:
-        message = StoredMessage(self._session.desk, self._selection.key, self._selected.uids[index], card)
-        for section in self._sections:
-            try:
-                piece = await section_of(section, message)
-            except NoSuchPart:
-                line.add(fetch_responses.section_part(section, None))
-            except BodyUnavailable:
-                raise  # the command is answered NO: what is there, but not now, isn't shown as NIL
-            except JournalError as error:
-                self._unreadable(index, card.mail_id, error)
-                line.add(fetch_responses.section_part(section, None))
-            else:
-                if isinstance(piece, bytes):
-                    line.add(fetch_responses.section_part(section, piece))
-                else:
-                    await self._stream(line, index, section, piece)
-
-    async def _stream(self, line: FetchLine, index: int, section: BodySection, piece: Range) -> None:
-        session = self._session
-        line.promise(fetch_responses.section_start(section, piece.end - piece.start))
-        try:
-            async for octets in piece.message.stream(piece.start, piece.end):
-                session.write(fetch_responses.clean(octets))
-                await session.room()
-        except JournalError as error:
-            self._unreadable(index, piece.message.mail_id, error)
-            if not isinstance(error, BodyUnavailable):
-                session.desk.unreadable.add(piece.message.mail_id)
-            session.wire.abort()
-            raise ConnectionResetError from error
-
-    def _unreadable(self, index: int, mail_id: str, error: JournalError) -> None:
-        self._outcome.corrupt = True
-        log.error(
-            "message can't be read",
-            mail_id=mail_id,
-            account=self._selection.view.account,
-            uid=self._selected.uids[index],
-            error=repr(error),
-        )
-
 
 def _fields_of(items: Sequence[FetchItem]) -> frozenset[str]:
     fields = {_FIELDS[item] for item in items if isinstance(item, Attribute) and item in _FIELDS}
     for item in items:
         if isinstance(item, BodySection):
             fields.add("body" if needs_bytes(item) else "headers")
+        elif isinstance(item, BinarySection) or item is Attribute.PREVIEW:
+            fields |= {"body", "headers"}
     return frozenset(fields)

@@ -16,13 +16,14 @@ from barid_protocols.imap import codes, responses
 from barid_protocols.imap.commands.search import Search
 from barid_protocols.imap.responses import Completion, no, ok
 from barid_protocols.imap.search import (
-    And,
+    BodyContains,
     DateField,
+    HasEmailId,
     Key,
     Needs,
-    Not,
     OnDate,
-    Or,
+    TextContains,
+    leaves,
     needs,
     with_saved,
 )
@@ -80,16 +81,27 @@ async def search(session: "ImapSession", command: Search) -> Completion:
     return ok("Searched")
 
 
-def _asks_sent_date(key: Key) -> bool:
-    match key:
-        case And(keys):
-            return any(map(_asks_sent_date, keys))
-        case Or(first, second):
-            return _asks_sent_date(first) or _asks_sent_date(second)
-        case Not(inner):
-            return _asks_sent_date(inner)
-        case _:
-            return isinstance(key, OnDate) and key.field is DateField.SENT
+def email_id(mail_id: str) -> str:
+    """EMAILID (RFC 8474 §5.1): copies of a mail, and what it is moved to, have one."""
+    return f"M{mail_id}"
+
+
+def _fields_of(key: Key) -> set[str]:
+    """What is asked of the mailstore."""
+    fields = {"size", "date"}
+    if needs(key) - {Needs.SUMMARY}:
+        fields.add("headers")
+    for leaf in leaves(key):
+        match leaf:
+            case OnDate(DateField.SENT):
+                fields.add("headers")
+            case BodyContains() | TextContains():
+                fields.add("body")
+            case HasEmailId():
+                fields.add("mail_id")
+            case _:
+                pass
+    return fields
 
 
 class _SummaryRow(SnapshotRow):
@@ -115,6 +127,10 @@ class _SummaryRow(SnapshotRow):
     @property
     def received(self) -> int:
         return self.card.date
+
+    @property
+    def email_id(self) -> str:
+        return email_id(self.card.mail_id)
 
     @property
     def internal_date(self) -> date:
@@ -162,12 +178,7 @@ class _Searching:
         self._test: Predicate = compile_key(
             command.key, last_number=len(selected), last_uid=last_uid, now=session.desk.clock.now()
         )
-        wanted = needs(command.key)
-        self._fields = {"size", "date"}
-        if wanted - {Needs.SUMMARY} or _asks_sent_date(command.key):
-            self._fields.add("headers")
-        if Needs.BODY in wanted:
-            self._fields.add("body")
+        self._fields = _fields_of(command.key)
         self._turn = asyncio.get_running_loop().time()
         self.unreadable = False
 

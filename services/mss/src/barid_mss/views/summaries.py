@@ -37,7 +37,7 @@ class Card:
     mail_id: str = ""
 
     def learn(self, row: Summary, fields: Fields) -> None:
-        self.known |= fields
+        self.known |= fields | {"mail_id"} if "body" in fields else fields
         if "size" in fields:
             self.size = row.size
         if "date" in fields:
@@ -50,6 +50,7 @@ class Card:
             self.headers, self.headers_cut = row.headers.encode("latin-1"), row.headers_cut
         if "body" in fields:
             self.prefix, self.parts, self.ref = row.prefix.encode("latin-1"), row.parts, row.ref
+        if "body" in fields or "mail_id" in fields:
             self.mail_id = row.mail_id
 
     @property

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from barid_protocols.imap import responses
+from barid_protocols.imap import codes, responses
 from barid_protocols.imap.commands.append import AppendAborted, AppendChunk, AppendEnd, AppendStarted
 from barid_protocols.imap.framing import InputBuffer
 from barid_protocols.imap.intake import Intake, MessageAsked, Rejected
@@ -29,8 +29,12 @@ class AppendStream:
             if not data:
                 return None
             self._missing -= len(data)
-            if b"\0" in data:  # RFC 3501 §9 CHAR8; BINARY (RFC 3516) has a literal of its own
-                self.refuse(responses.bad("NUL is not allowed in a message"))
+            if b"\0" in data:
+                if self.command.binary:
+                    # No body of ours holds what a BODY[] could not give back (RFC 3516 §4.4 lets us).
+                    self.refuse(responses.no("Messages with NUL can't be kept", codes.UNKNOWNCTE))
+                else:
+                    self.refuse(responses.bad("NUL is not allowed in a message"))  # RFC 3501 §9 CHAR8
                 return AppendAborted()
             return AppendChunk(data)
         line = self._buffer.line()

@@ -26,6 +26,9 @@ AFTER_LOGIN = (
     b"SEARCHRES",
     b"WITHIN",
     b"PARTIAL",
+    b"OBJECTID",
+    b"PREVIEW",
+    b"BINARY",
 )
 
 ENABLEABLE = frozenset({b"CONDSTORE"})

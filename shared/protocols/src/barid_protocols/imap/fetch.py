@@ -1,4 +1,5 @@
-"""What a FETCH may ask for (RFC 3501 §6.4.5), how each answer is labelled (§7.4.2), and what the host has to load."""
+"""What a FETCH may ask for (RFC 3501 §6.4.5, RFC 3516, RFC 8474, RFC 8970), how each answer is labelled (§7.4.2), and
+what the host has to load."""
 
 from __future__ import annotations
 
@@ -27,6 +28,9 @@ class Attribute(Enum):
     """The body structure without extension data; it never is a section."""
     BODYSTRUCTURE = b"BODYSTRUCTURE"
     MODSEQ = b"MODSEQ"
+    EMAILID = b"EMAILID"
+    THREADID = b"THREADID"
+    PREVIEW = b"PREVIEW"
 
 
 class Specifier(Enum):
@@ -61,13 +65,36 @@ class BodySection:
 
     def window(self, size: int) -> tuple[int, int]:
         """The (start, stop) of the asked octets within a section of ``size``; empty when beyond its end."""
-        if self.partial is None:
-            return 0, size
-        start = min(self.partial[0], size)
-        return start, min(start + self.partial[1], size)
+        return _window(self.partial, size)
 
 
-FetchItem = Attribute | BodySection
+@dataclass(frozen=True, slots=True)
+class BinarySection:
+    """``BINARY[path]<start.length>``: a part with its transfer encoding undone (RFC 3516 §4.2); the empty path is the
+    message, which has none. ``size``: ``BINARY.SIZE[path]``, the number of its octets."""
+
+    path: tuple[int, ...] = ()
+    partial: tuple[int, int] | None = None
+    peek: bool = False
+    size: bool = False
+
+    @property
+    def sets_seen(self) -> bool:
+        return not (self.peek or self.size)
+
+    def window(self, size: int) -> tuple[int, int]:
+        """As of :class:`BodySection`."""
+        return _window(self.partial, size)
+
+
+def _window(partial: tuple[int, int] | None, size: int) -> tuple[int, int]:
+    if partial is None:
+        return 0, size
+    start = min(partial[0], size)
+    return start, min(start + partial[1], size)
+
+
+FetchItem = Attribute | BodySection | BinarySection
 
 
 class Load(IntEnum):
@@ -101,6 +128,7 @@ _WITHOUT_SECTION: dict[bytes, FetchItem] = {
     b"RFC822.TEXT": BodySection(specifier=Specifier.TEXT, legacy=b"RFC822.TEXT"),
 }
 _SNAPSHOT = frozenset({Attribute.FLAGS, Attribute.UID, Attribute.MODSEQ})
+_BINARY = frozenset({b"BINARY", b"BINARY.PEEK", b"BINARY.SIZE"})
 _NAME = re.compile(rb"[A-Za-z0-9.]+")
 _PATH = re.compile(rb"[1-9][0-9]{0,8}(?:\.[1-9][0-9]{0,8})*")
 _PARTIAL = re.compile(rb"<([0-9]{1,19})\.([0-9]{1,19})>")
@@ -138,24 +166,43 @@ def _item(cursor: Cursor) -> FetchItem:
     cursor.pos = match.end()
     if cursor.next_is(b"[") and name in (b"BODY", b"BODY.PEEK"):
         return _section(cursor, peek=name == b"BODY.PEEK")
+    if name in _BINARY:
+        return _binary(cursor, name)
     item = _WITHOUT_SECTION.get(name)
     if item is None:
         raise SyntaxProblem("Unknown fetch item")
+    if item is Attribute.PREVIEW and cursor.accept(b" ("):
+        # What is not at hand may be left out then (RFC 8970 §3.2); ours is made on the spot, so it is never left out.
+        if cursor.keyword() != b"LAZY":
+            raise SyntaxProblem("Unknown preview modifier")
+        cursor.expect(b")")
     return item
+
+
+def _binary(cursor: Cursor, name: bytes) -> BinarySection:
+    cursor.expect(b"[")
+    path = _path(cursor)
+    cursor.expect(b"]")
+    size = name == b"BINARY.SIZE"
+    return BinarySection(path, None if size else _partial(cursor), name == b"BINARY.PEEK", size)
+
+
+def _path(cursor: Cursor) -> tuple[int, ...]:
+    match = _PATH.match(cursor.data, cursor.pos)
+    if match is None:
+        return ()
+    numbers = match.group().split(b".")
+    if len(numbers) > MAX_PART_DEPTH:
+        raise SyntaxProblem("Part number is too deep")
+    cursor.pos = match.end()
+    return tuple(map(int, numbers))
 
 
 def _section(cursor: Cursor, *, peek: bool) -> BodySection:
     cursor.expect(b"[")
-    path: tuple[int, ...] = ()
+    path = _path(cursor)
     specifier = Specifier.WHOLE
     fields: tuple[bytes, ...] = ()
-    match = _PATH.match(cursor.data, cursor.pos)
-    if match is not None:
-        numbers = match.group().split(b".")
-        if len(numbers) > MAX_PART_DEPTH:
-            raise SyntaxProblem("Part number is too deep")
-        path = tuple(map(int, numbers))
-        cursor.pos = match.end()
     if not cursor.next_is(b"]"):
         if path:
             cursor.expect(b".")
@@ -205,6 +252,9 @@ def label(item: FetchItem) -> bytes:
     """The name before the value in the response: ``BODY[HEADER.FIELDS (FROM TO)]<0>``."""
     if isinstance(item, Attribute):
         return item.value
+    if isinstance(item, BinarySection):
+        path = b".".join([b"%d" % number for number in item.path])
+        return b"BINARY%b[%b]%b" % (b".SIZE" if item.size else b"", path, _origin(item.partial))
     if item.legacy:
         return item.legacy
     words = [b"%d" % number for number in item.path]
@@ -213,8 +263,11 @@ def label(item: FetchItem) -> bytes:
     section = b".".join(words)
     if item.fields:
         section += b" (%b)" % b" ".join(map(quoting.astring, item.fields))
-    origin = b"" if item.partial is None else b"<%d>" % item.partial[0]
-    return b"BODY[%b]%b" % (section, origin)
+    return b"BODY[%b]%b" % (section, _origin(item.partial))
+
+
+def _origin(partial: tuple[int, int] | None) -> bytes:
+    return b"" if partial is None else b"<%d>" % partial[0]
 
 
 def load_of(items: Iterable[FetchItem]) -> Load:
@@ -228,6 +281,8 @@ def load_of(items: Iterable[FetchItem]) -> Load:
                 Specifier.HEADER_FIELDS_NOT,
             )
             load = max(load, Load.HEADER if header_only else Load.BYTES)
+        elif isinstance(item, BinarySection) or item is Attribute.PREVIEW:
+            load = Load.BYTES
         elif item not in _SNAPSHOT:
             load = max(load, Load.SUMMARY)
     return load
@@ -235,4 +290,4 @@ def load_of(items: Iterable[FetchItem]) -> Load:
 
 def sets_seen(items: Iterable[FetchItem]) -> bool:
     r"""Whether the FETCH shall set \Seen (§6.4.5), unless the mailbox is read-only."""
-    return any(isinstance(item, BodySection) and item.sets_seen for item in items)
+    return any(not isinstance(item, Attribute) and item.sets_seen for item in items)

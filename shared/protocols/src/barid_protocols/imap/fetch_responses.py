@@ -11,7 +11,7 @@ from itertools import chain, islice
 
 from barid_protocols.imap import quoting
 from barid_protocols.imap.dates import format_epoch
-from barid_protocols.imap.fetch import BodySection, label
+from barid_protocols.imap.fetch import BinarySection, BodySection, label
 
 _BLOCK = 4096
 """Lines formatted at once: longer templates gain nothing and cost memory."""
@@ -102,6 +102,36 @@ def bodystructure_part(stored: bytes) -> bytes:
 def section_part(section: BodySection, value: bytes | None) -> bytes:
     """A body section as a literal; NIL for a part that does not exist. The partial window is cut already."""
     return b"%b %b" % (label(section), b"NIL" if value is None else quoting.literal(value))
+
+
+def emailid_part(identifier: str) -> bytes:
+    """RFC 8474 §5.1."""
+    return b"EMAILID (%b)" % identifier.encode("ascii")
+
+
+THREADID_NONE = b"THREADID NIL"
+"""Messages belong to no threads that the server keeps (RFC 8474 §5.2)."""
+
+
+def preview_part(text: str) -> bytes:
+    """RFC 8970 §3.1: UTF-8, so mostly a literal."""
+    return b"PREVIEW " + quoting.string(text.encode("utf-8", "replace"))
+
+
+def binary_part(section: BinarySection, value: bytes | None) -> bytes:
+    """RFC 3516 §4.2: NUL may be there, then the literal says so. The partial window is cut already."""
+    if value is None:
+        return label(section) + b" NIL"
+    return binary_start(section, len(value), nul=b"\0" in value) + value
+
+
+def binary_start(section: BinarySection, octets: int, *, nul: bool) -> bytes:
+    """Label and length of a streamed binary section; ``nul``: there is a NUL in it."""
+    return b"%b %b{%d}\r\n" % (label(section), b"~" if nul else b"", octets)
+
+
+def binary_size_part(section: BinarySection, octets: int) -> bytes:
+    return b"%b %d" % (label(section), octets)
 
 
 def section_start(section: BodySection, octets: int) -> bytes:

@@ -5,7 +5,7 @@ The host asks :func:`needs` what a key looks at and loads that; :mod:`.search_pr
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date
 from enum import Enum
@@ -120,6 +120,13 @@ class Smaller:
 
 
 @dataclass(frozen=True, slots=True)
+class HasEmailId:
+    """RFC 8474 §6."""
+
+    identifier: str
+
+
+@dataclass(frozen=True, slots=True)
 class ModSeqAtLeast:
     modseq: int
 
@@ -157,6 +164,7 @@ Key = (
     | Younger
     | Larger
     | Smaller
+    | HasEmailId
     | ModSeqAtLeast
     | HeaderContains
     | BodyContains
@@ -175,7 +183,7 @@ def needs(key: Key) -> frozenset[Needs]:
             return needs(first) | needs(second)
         case Not(inner):
             return needs(inner)
-        case OnDate() | Older() | Younger() | Larger() | Smaller():
+        case OnDate() | Older() | Younger() | Larger() | Smaller() | HasEmailId():
             return frozenset({Needs.SUMMARY})
         case HeaderContains():
             return frozenset({Needs.HEADER})
@@ -185,17 +193,24 @@ def needs(key: Key) -> frozenset[Needs]:
             return frozenset()
 
 
-def uses_modseq(key: Key) -> bool:
-    """Whether the search enables CONDSTORE and its reply ends in ``(MODSEQ n)`` (RFC 7162 §3.1.5)."""
+def leaves(key: Key) -> Iterator[Key]:
+    """The keys within AND, OR and NOT."""
     match key:
         case And(keys):
-            return any(map(uses_modseq, keys))
+            for inner in keys:
+                yield from leaves(inner)
         case Or(first, second):
-            return uses_modseq(first) or uses_modseq(second)
+            yield from leaves(first)
+            yield from leaves(second)
         case Not(inner):
-            return uses_modseq(inner)
+            yield from leaves(inner)
         case _:
-            return isinstance(key, ModSeqAtLeast)
+            yield key
+
+
+def uses_modseq(key: Key) -> bool:
+    """Whether the search enables CONDSTORE and its reply ends in ``(MODSEQ n)`` (RFC 7162 §3.1.5)."""
+    return any(isinstance(leaf, ModSeqAtLeast) for leaf in leaves(key))
 
 
 def with_saved(key: Key, saved: Iterable[int]) -> Key:
@@ -222,7 +237,7 @@ def cost(key: Key) -> int:
             return cost(first) + cost(second)
         case Not(inner):
             return cost(inner)
-        case OnDate() | Older() | Younger() | Larger() | Smaller():
+        case OnDate() | Older() | Younger() | Larger() | Smaller() | HasEmailId():
             return _COST_OF_SUMMARY
         case HeaderContains():
             return _COST_OF_HEADER

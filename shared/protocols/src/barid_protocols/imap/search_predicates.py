@@ -17,6 +17,7 @@ from barid_protocols.imap.search import (
     BodyContains,
     Comparison,
     DateField,
+    HasEmailId,
     HasFlag,
     HasKeyword,
     HeaderContains,
@@ -60,6 +61,8 @@ class SearchRow(Protocol):
     def received(self) -> int:
         """The internal date in epoch seconds."""
 
+    @property
+    def email_id(self) -> str: ...
     @property
     def internal_date(self) -> date: ...
     @property
@@ -117,6 +120,8 @@ def compile_key(key: Key, *, last_number: int, last_uid: int, now: float = 0) ->
             case Younger(seconds):
                 since = now - seconds
                 return lambda row: row.received >= since
+            case HasEmailId(identifier):
+                return lambda row: row.email_id == identifier
             case Larger(octets):
                 return lambda row: row.size > octets
             case Smaller(octets):

@@ -52,6 +52,10 @@ class SnapshotRow:
         raise LookupError("the snapshot holds no dates")
 
     @property
+    def email_id(self) -> str:
+        raise LookupError("the snapshot holds no ids")
+
+    @property
     def internal_date(self) -> date:
         raise LookupError("the snapshot holds no dates")
 

@@ -40,6 +40,7 @@ _FIELDS = {
     "date": "'date', m.internaldate",
     "envelope": "'envelope', b.envelope",
     "structure": "'structure', b.structure",
+    "mail_id": "'mail_id', b.mail_id",
     "headers": "'headers', m.prefix || b.trace || b.headers, 'headers_cut', {headers_cut}",
     "body": "'prefix', m.prefix || b.trace, 'parts', b.parts, 'mail_id', b.mail_id,"
     " 'ref', {object}('pack', p.name, 'offset', b.\"offset\", 'head', b.head, 'size', b.size)",
@@ -103,7 +104,8 @@ def _view(cursor: Cursor, request: ViewRequest) -> ViewReply:
 
 def _summaries_sql(fields: Sequence[str], dialect: Dialect) -> str:
     """One row a message: UID, Summary as JSON. Fields that don't exist are left out."""
-    chosen = [_FIELDS[field] for field in sorted(set(fields)) if field in _FIELDS]
+    asked = set(fields) - {"mail_id"} if "body" in fields else set(fields)
+    chosen = [_FIELDS[field] for field in sorted(asked) if field in _FIELDS]
     needs = ", ".join(["'uid', m.uid", *chosen])
     joins = ""
     if "b." in needs:

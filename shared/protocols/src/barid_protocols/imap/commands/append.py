@@ -25,6 +25,8 @@ class AppendStarted(Command):
     flags: FlagSet
     internaldate: datetime | None
     size: int
+    binary: bool = False
+    """It comes as literal8 (RFC 3516 §4.4)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,5 +64,6 @@ def parse(tag: bytes, name: bytes, cursor: Cursor, size: int) -> AppendStarted |
     if cursor.next_is(b'"'):
         internaldate = cursor.date_time()
         cursor.space()
+    binary = cursor.accept(b"~")
     cursor.expect(b"{")
-    return AppendStarted(tag, name, mailbox, flags, internaldate, size)
+    return AppendStarted(tag, name, mailbox, flags, internaldate, size, binary)

@@ -110,6 +110,14 @@ class _KeyParser:
             raise SyntaxProblem("An interval is of one second at least")
         return seconds
 
+    def object_id(self) -> str:
+        return self.cursor.atom().decode("ascii")
+
+    def thread_id(self) -> Key:
+        """No message has one (RFC 8474 §6)."""
+        self.object_id()
+        return search.Not(search.All())
+
     def modseq(self) -> Key:
         if self.cursor.next_is(b'"'):  # an entry name and type: all flags of ours share one mod-sequence
             self.cursor.string()
@@ -170,6 +178,8 @@ _ARGUMENTS: dict[bytes, Callable[[_KeyParser], Key]] = {
     b"SMALLER": lambda parser: search.Smaller(parser.cursor.number((1 << 63) - 1)),
     b"OLDER": lambda parser: search.Older(parser.seconds()),
     b"YOUNGER": lambda parser: search.Younger(parser.seconds()),
+    b"EMAILID": lambda parser: search.HasEmailId(parser.object_id()),
+    b"THREADID": lambda parser: parser.thread_id(),
     b"KEYWORD": _keyword(True),
     b"UNKEYWORD": _keyword(False),
     b"UID": lambda parser: search.InUids(parser.cursor.sequence_set()),
