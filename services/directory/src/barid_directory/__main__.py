@@ -24,6 +24,7 @@ def build(settings: Settings) -> Service:
         clock=SystemClock(),
         new_id=new_id,
         postmaster=settings.postmaster,
+        max_failed_logins=settings.max_failed_logins,
     )
 
 

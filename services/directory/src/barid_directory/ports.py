@@ -1,8 +1,8 @@
 """What the directory needs: a store whose answers are consistent, and a way to hash passwords off the loop."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Protocol, TypeVar
+from typing import NamedTuple, Protocol, TypeVar
 
 from barid_contracts.status import Findings
 
@@ -88,8 +88,64 @@ class Register(Book, Protocol):
     def delete_alias(self, address: str) -> bool: ...
 
 
+ALL_LOGINS = ""
+
+
+class Subject(NamedTuple):
+    """Whose failures are counted. login: canonical; "" for all of the network."""
+
+    network: str
+    login: str = ALL_LOGINS
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """score: failures that have not leaked away at `at`. bans: so far, `until` when the last one lasts.
+
+    Times are epoch seconds.
+    """
+
+    score: float = 0.0
+    at: float = 0.0
+    bans: int = 0
+    until: float = 0.0
+
+
+class Banned(NamedTuple):
+    """bans: so far. until: epoch seconds."""
+
+    subject: Subject
+    bans: int
+    until: float
+
+
+class Failures(Protocol):
+    """Failed log-ins, counted by all replicas together. Raises `barid_runtime.database.port.DatabaseError`."""
+
+    async def look(self, subjects: Iterable[Subject]) -> dict[Subject, Tally]:
+        """Those of which something is counted; perhaps others, too."""
+
+    async def count(
+        self, subjects: Iterable[Subject], judge: Callable[[Mapping[Subject, Tally]], Mapping[Subject, Tally]]
+    ) -> dict[Subject, Tally]:
+        """Change them in one transaction that no other count of theirs comes between; what they are then. `judge` may
+        be run again."""
+
+    async def banned(self, now: float, most: int) -> list[Banned]:
+        """Those that wait, the longest first."""
+
+    async def lift(self, subject: Subject) -> bool:
+        """Forget it; of a network, its logins, too. False if nothing was counted."""
+
+    async def forget(self, now: float) -> int:
+        """Drop what is worth nothing any more; how many."""
+
+
 class Store(Protocol):
     """Raises `barid_runtime.database.port.DatabaseError` when it can't do it now."""
+
+    @property
+    def failures(self) -> Failures: ...
 
     async def consult(self, question: Callable[[Book], T]) -> T:
         """Ask on one snapshot. `question` must not await."""

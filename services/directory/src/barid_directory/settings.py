@@ -6,6 +6,9 @@ from pydantic import Field
 
 from barid_runtime.settings import DatabaseSettings
 
+MOST_FAILURES = 20
+"""People mistype thrice; programs with an old password try each minute."""
+
 
 class Settings(DatabaseSettings):
     """postmaster: who reads what is sent to `postmaster` where nobody has that address; empty: the domain's first
@@ -15,3 +18,6 @@ class Settings(DatabaseSettings):
 
     postmaster: str = ""
     hashing_threads: int = Field(default=2, ge=1, le=64)
+    max_failed_logins: int = Field(
+        default=MOST_FAILURES, ge=1, le=10_000, description="per network within ten minutes, before it must wait"
+    )

@@ -6,21 +6,30 @@ from .base import Empty, Event, Message, Operation
 
 
 class AuthenticateRequest(Message):
-    """login: an address. service: smtp, imap, pop3, admin. ip: the client's, for the log and the limits."""
+    """login: an address. service: smtp, imap, pop3, admin. ip: the client's, for the log and the limits. counted: a
+    failure counts against the client's network; not where many users stand behind one address."""
 
     login: str
     password: str
     service: str
     ip: str = ""
+    counted: bool = False
 
 
 class AuthenticateReply(Message):
-    """account: the id, None when refused. login: the canonical address. credential: as in `Account`."""
+    """account: the id, None when refused. login: the canonical address. credential: as in `Account`.
+
+    delay_ms: a wrong password is to be answered no sooner. wait_ms: too many have failed, so the password was not
+    looked at, and will not be for that long; network_waits: whichever login comes from that network.
+    """
 
     account: str | None = None
     login: str = ""
     reason: str = ""
     credential: str = ""
+    delay_ms: int = 0
+    wait_ms: int = 0
+    network_waits: bool = False
 
 
 AUTHENTICATE = Operation("mail.v1.directory.authenticate", AuthenticateRequest, AuthenticateReply)
@@ -155,6 +164,35 @@ ACCOUNT_UPDATE = Operation("mail.v1.directory.manage.account.update", AccountUpd
 ACCOUNT_DELETE = Operation("mail.v1.directory.manage.account.delete", AddressName, Empty)
 ACCOUNT_LIST = Operation("mail.v1.directory.manage.account.list", PageRequest, AccountPage)
 PASSWORD_CHANGE = Operation("mail.v1.directory.password", PasswordChange, Empty)
+
+
+class Ban(Message):
+    """network: an address, or a prefix. login: None for all who come from there. count: bans so far, each twice as long
+    as the one before. until_ms: epoch."""
+
+    network: str
+    login: str | None = None
+    count: int
+    until_ms: int
+
+
+class BanList(Message):
+    bans: list[Ban]
+
+
+class BanLift(Message):
+    """login None: all that is counted against the network, by whichever login."""
+
+    network: str
+    login: str | None = None
+
+
+BAN_LIST = Operation("mail.v1.directory.manage.ban.list", Empty, BanList)
+"""Those that last, the longest first; 1,000 at most."""
+
+BAN_LIFT = Operation("mail.v1.directory.manage.ban.lift", BanLift, Empty)
+"""Also forgets failures that are counted and not a ban yet. `not_found` when nothing is. Doors that have been told to
+let a network wait may do so for some seconds more."""
 
 
 class AccountLookup(Message):

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from .logging import get_logger
 from .metrics import Metrics
-from .tls import TlsError, server_context
+from .tls import TlsError, expiry_of, server_context
 
 LOOK = 10.0
 """Seconds between two looks: two stats, some 5 µs. Certificates are renewed weeks before they expire."""
@@ -63,10 +63,8 @@ class Certificates:
         """When the certificate that is shown expires, in epoch seconds. Looks for a new one, too."""
         self.context()
         if self._expiry is None:
-            # Imported here: 50 ms and some MB that only those pay whose metrics are read.
-            from cryptography import x509
-
-            self._expiry = x509.load_pem_x509_certificate(self._chain).not_valid_after_utc.timestamp()
+            # Read when it is asked for: its price is theirs whose metrics are read.
+            self._expiry = expiry_of(self._chain)
         return self._expiry
 
     def _renew(self) -> None:

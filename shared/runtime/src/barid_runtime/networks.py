@@ -11,6 +11,10 @@ IPV6_PREFIX = 64
 """One link: a single host has 2**64 addresses to choose from. IPv4 addresses count one by one: a /24 of a provider of
 virtual machines, or of an access provider, holds strangers to each other."""
 
+IPV4_RANGE = 24
+IPV6_RANGE = 48
+"""What is handed out to one customer at most: a guesser may have it all, and need not."""
+
 
 @lru_cache(maxsize=8192)
 def parse_ip(ip: str) -> IPv4Address | IPv6Address | None:
@@ -31,7 +35,18 @@ def network_of(ip: str) -> str:
         return ""
     if isinstance(address, IPv4Address):
         return str(address)
-    return f"{IPv6Address(int(address) >> (128 - IPV6_PREFIX) << (128 - IPV6_PREFIX))}/{IPV6_PREFIX}"
+    return str(IPv6Network((address, IPV6_PREFIX), strict=False))
+
+
+@lru_cache(maxsize=8192)
+def range_of(ip: str) -> str:
+    """The name of what is around a peer's network, for limits that are wider."""
+    address = parse_ip(ip)
+    if address is None:
+        return ""
+    if isinstance(address, IPv4Address):
+        return str(IPv4Network((address, IPV4_RANGE), strict=False))
+    return str(IPv6Network((address, IPV6_RANGE), strict=False))
 
 
 @lru_cache(maxsize=8192)

@@ -16,6 +16,7 @@ from barid_runtime.inspection import inspected
 
 from ..policy.addresses import canonical, without_detail
 from ..ports import AccountRow, AliasRow, Book, DomainRow, Register
+from .failures import FailureTable
 
 T = TypeVar("T")
 
@@ -216,6 +217,7 @@ class TableStore:
         self._database = database
         self._file = file
         self._held = _Held({})
+        self.failures = FailureTable(database)
 
     async def inspect(self) -> Findings:
         return await inspected(database=self._database, file=self._file)

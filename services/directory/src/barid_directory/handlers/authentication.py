@@ -25,11 +25,14 @@ from barid_runtime.bus.port import Bus, OperationFailed
 from barid_runtime.bus.typed import announce
 from barid_runtime.clock import Clock
 from barid_runtime.logging import get_logger
+from barid_runtime.networks import network_of
 
 from ..policy.addresses import canonical
 from ..policy.passwords import complaint, credential_of, prepare
 from ..ports import AccountRow, HashingBusy, PasswordHasher, Register, Store
+from . import measures
 from .accounts import told
+from .guesses import Guesses
 
 log = get_logger("barid.directory")
 
@@ -43,18 +46,41 @@ REFUSED = AuthenticateReply(reason="wrong login or password")
 
 
 class Authentication:
-    def __init__(self, store: Store, hasher: PasswordHasher, bus: Bus, clock: Clock) -> None:
+    def __init__(self, store: Store, hasher: PasswordHasher, bus: Bus, clock: Clock, guesses: Guesses) -> None:
         self._store = store
         self._bus = bus
         self._hasher = hasher
         self._clock = clock
+        self._guesses = guesses
         self._key = secrets.token_bytes(32)
         self._remembered: OrderedDict[str, tuple[bytes, str, float]] = OrderedDict()
         self._running: dict[tuple[str, str, bytes], asyncio.Future[bool]] = {}
 
     async def authenticate(self, request: AuthenticateRequest) -> AuthenticateReply:
+        if not request.counted or not network_of(request.ip):
+            return await self._judge(request)
+        limits = self._guesses.limits(request.ip, request.login)
+        async with self._guesses.turn(request.ip):
+            tallies, waiting, seconds = await self._guesses.look(limits)
+            if waiting is not None:
+                measures.waits.inc()
+                log.info("log-in not looked at", service=request.service, ip=request.ip, counted=waiting.network)
+                return AuthenticateReply(
+                    reason="too many failed log-ins",
+                    wait_ms=int(seconds * 1000) + 1,
+                    network_waits=not waiting.login,
+                )
+            reply = await self._judge(request)
+            if reply.account is not None:
+                await self._guesses.succeeded(limits, tallies)
+                return reply
+            delay = await self._guesses.failed(limits)
+            return reply.model_copy(update={"delay_ms": int(delay * 1000)})
+
+    async def _judge(self, request: AuthenticateRequest) -> AuthenticateReply:
         account = await self._account_if_right(request.login, request.password)
         if account is None or not account.enabled:
+            measures.refused.inc()
             log.info(
                 "log-in refused",
                 service=request.service,
@@ -63,6 +89,7 @@ class Authentication:
                 disabled=account is not None,
             )
             return REFUSED
+        measures.accepted.inc()
         return AuthenticateReply(account=account.id, login=account.address, credential=credential_of(account.password))
 
     async def change_password(self, request: PasswordChange) -> Empty:

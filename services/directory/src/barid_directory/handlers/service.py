@@ -1,5 +1,6 @@
 """The service: opens the doors, answers the operations, ends in order."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
@@ -14,6 +15,8 @@ from barid_contracts.directory import (
     ALIAS_LIST,
     ALIAS_PUT,
     AUTHENTICATE,
+    BAN_LIFT,
+    BAN_LIST,
     DIRECTORY_CHANGED,
     DOMAIN_DELETE,
     DOMAIN_LIST,
@@ -31,10 +34,12 @@ from barid_runtime.database.port import DatabaseError
 from barid_runtime.logging import get_logger
 
 from ..ports import PasswordHasher, Store
+from ..settings import MOST_FAILURES
 from .accounts import Accounts
 from .aliases import Aliases
 from .authentication import Authentication
 from .domains import Domains
+from .guesses import Guesses
 from .resolution import Resolutions
 
 log = get_logger("barid.directory")
@@ -60,6 +65,7 @@ class DirectoryService:
         clock: Clock,
         new_id: Callable[[], str],
         postmaster: str,
+        max_failed_logins: int = MOST_FAILURES,
     ) -> None:
         self._open_bus = open_bus
         self._open_store = open_store
@@ -67,10 +73,12 @@ class DirectoryService:
         self._clock = clock
         self._new_id = new_id
         self._postmaster = postmaster
+        self._max_failed_logins = max_failed_logins
         self._bus: Bus | None = None
         self._store: Store | None = None
         self._subscriptions: list[Subscription] = []
         self._store_fault = ""
+        self._forgetting: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
         try:
@@ -80,6 +88,8 @@ class DirectoryService:
             raise
 
     async def drain(self) -> None:
+        if self._forgetting is not None:
+            self._forgetting.cancel()
         subscriptions, self._subscriptions = self._subscriptions, []
         for subscription in subscriptions:
             await subscription.drain()
@@ -110,7 +120,8 @@ class DirectoryService:
     async def _open(self) -> None:
         self._store = store = await self._open_store()
         self._bus = bus = await self._open_bus()
-        authentication = Authentication(store, self._hasher, bus, self._clock)
+        guesses = Guesses(store.failures, self._clock, self._max_failed_logins)
+        authentication = Authentication(store, self._hasher, bus, self._clock, guesses)
         domains = Domains(store, bus)
         accounts = Accounts(store, self._hasher, bus, self._clock, self._new_id)
         aliases = Aliases(store, bus)
@@ -130,6 +141,9 @@ class DirectoryService:
         await self._serve(ALIAS_PUT, aliases.put)
         await self._serve(ALIAS_LIST, aliases.page)
         await self._serve(ALIAS_DELETE, aliases.delete)
+        await self._serve(BAN_LIST, guesses.bans)
+        await self._serve(BAN_LIFT, guesses.lift)
+        self._forgetting = asyncio.get_running_loop().create_task(guesses.keep_forgetting(), name="forget-failures")
         self._subscriptions.append(await listen(bus, DIRECTORY_CHANGED, self._heard))
         bus.on_reconnect(self._forget)
         # Whoever cached before may have missed changes that this store knows: a crash between a commit and its news.

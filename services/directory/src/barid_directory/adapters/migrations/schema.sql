@@ -1,4 +1,4 @@
--- revision 0001
+-- revision 0002
 CREATE TABLE alembic_version (
 	version_num VARCHAR(32) NOT NULL, 
 	CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num)
@@ -49,6 +49,20 @@ CREATE TABLE alias_target (
 
 ;
 
+CREATE TABLE failure (
+	network TEXT NOT NULL, 
+	login TEXT NOT NULL, 
+	score DOUBLE NOT NULL, 
+	at DOUBLE NOT NULL, 
+	bans INTEGER NOT NULL, 
+	until DOUBLE NOT NULL, 
+	worthless DOUBLE NOT NULL, 
+	PRIMARY KEY (network, login)
+)
+ WITHOUT ROWID
+
+;
+
 CREATE INDEX account_by_domain ON account (domain, address);
 
 CREATE INDEX account_by_age ON account (domain, seq);
@@ -57,4 +71,6 @@ CREATE INDEX alias_by_domain ON alias (domain, address);
 
 CREATE INDEX alias_target_by_target ON alias_target (leads_to, alias);
 
-INSERT INTO alembic_version VALUES ('0001');
+CREATE INDEX failure_by_age ON failure (worthless);
+
+INSERT INTO alembic_version VALUES ('0002');
