@@ -5,6 +5,7 @@ from barid_runtime.bus.port import Bus
 from barid_runtime.certificates import Certificates
 from barid_runtime.clock import SystemClock
 from barid_runtime.journal.door import open_journal
+from barid_runtime.journal.gauges import expose
 from barid_runtime.journal.publisher import Publisher
 from barid_runtime.run import serve
 from barid_runtime.service import Service
@@ -29,12 +30,14 @@ def build(settings: Settings) -> Service:
         "smtp_ingress",
         lambda: listeners_pair(settings.tls_certificate, settings.tls_key, settings.data / "tls", names, clock.now()),
     )
+    publisher = Publisher(journal, bus, clock)
+    expose(journal, publisher, settings.journal_place.root)
     return IngressService(
         settings,
         bus=bus,
         start_bus=bus.start,
         journal=journal,
-        publisher=Publisher(journal, bus, clock),
+        publisher=publisher,
         known=KnownFile(settings.known_file),
         open_listener=listeners(settings.host, certificates.context),
         clock=clock,

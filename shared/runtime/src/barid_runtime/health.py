@@ -24,9 +24,19 @@ CONNECTIONS_MOST = 64
 
 _STATUS = {200: "OK", 400: "Bad Request", 404: "Not Found", 405: "Method Not Allowed", 503: "Service Unavailable"}
 
+_lag = metrics.Metrics("process").seconds("loop_lag", "How late the event loop came to a timer, looked at each second")
+
 log = get_logger("health")
 
 Response = tuple[int, str, bytes]
+
+
+async def _measure_lag() -> None:
+    loop = asyncio.get_running_loop()
+    while True:
+        due = loop.time() + 1.0
+        await asyncio.sleep(1.0)
+        _lag.observe(max(0.0, loop.time() - due))
 
 
 class HealthServer:
@@ -37,6 +47,7 @@ class HealthServer:
         self._host = host
         self._server: asyncio.Server | None = None
         self._open: set[asyncio.Task[None]] = set()
+        self._beating: asyncio.Task[None] | None = None
         self.port = port
         self.draining = False
         self.started: Callable[[Service], bool] = lambda service: True
@@ -45,8 +56,13 @@ class HealthServer:
         """Raises OSError if the port is taken."""
         self._server = await asyncio.start_server(self._on_connection, self._host, self.port, limit=REQUEST_MOST)
         self.port = self._server.sockets[0].getsockname()[1]
+        self._beating = asyncio.get_running_loop().create_task(_measure_lag(), name="health-lag")
 
     async def close(self) -> None:
+        if self._beating is not None:
+            self._beating.cancel()
+            await asyncio.gather(self._beating, return_exceptions=True)
+            self._beating = None
         if self._server is not None:
             self._server.close()
             for task in list(self._open):

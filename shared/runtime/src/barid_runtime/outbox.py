@@ -31,6 +31,7 @@ from .journal.port import (
     Spool,
 )
 from .logging import get_logger
+from .metrics import Metrics
 
 BATCH = 50
 """Rows journalled at a time: they share one sync."""
@@ -42,6 +43,10 @@ _BACKOFF = (0.5, 30.0)
 """Seconds of the first and the longest wait after a failure."""
 
 log = get_logger("outbox")
+
+_metrics = Metrics("outbox")
+_journalled = _metrics.told("journalled", "Children (redirects, replies, notices) given to the journal", ["service"])
+_oldest = _metrics.gauge("oldest_seconds", "How long the child that is next has been next", ["service"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +94,13 @@ class OutboxPump:
         self._wake = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self.journalled = 0
+        self._oldest = ""
+        self._oldest_since = 0.0
+
+    @property
+    def oldest_seconds(self) -> float:
+        """How long the oldest row has been the oldest: one that the journal does not take stays it. 0: none waits."""
+        return max(0.0, self._clock.now() - self._oldest_since) if self._oldest else 0.0
 
     def start(self) -> None:
         self._task = asyncio.get_running_loop().create_task(self._run(), name="outbox")
@@ -107,6 +119,9 @@ class OutboxPump:
         """Journal and delete what is due now, one batch; returns how many rows went. Raises what the store raises,
         BusError and JournalError if none could be journalled."""
         rows = await self._store.due(BATCH)
+        oldest = rows[0].mail_id if rows else ""
+        if oldest != self._oldest:
+            self._oldest, self._oldest_since = oldest, self._clock.now()
         outcomes = await asyncio.gather(*[self._journal_row(row) for row in rows], return_exceptions=True)
         done: list[str] = []
         failure: BaseException | None = None
@@ -190,6 +205,12 @@ class OutboxPump:
         finally:
             if spool is not None:
                 await spool.discard()
+
+
+def watch(pump: OutboxPump, service: str) -> None:
+    """Its metrics are of this pump from now on."""
+    _journalled.by(service, value=lambda: pump.journalled)
+    _oldest.labels(service).set_function(lambda: pump.oldest_seconds)
 
 
 def directory_resolver(bus: Bus) -> Resolve:

@@ -6,6 +6,7 @@ Without a key one may see the description of the API (`/openapi.json`) and of it
 tools need them first. And users may change their own password, for which they show the present one.
 """
 
+import time
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
@@ -25,6 +26,7 @@ BODY_MOST = 4 * 1024 * 1024
 """Bytes of a request's body: the largest is a Sieve script, or an alias with a thousand targets."""
 
 _OPEN = ("/openapi.json", "/problems/")
+_OF_PATIENCE = "/v1/wait"
 _OF_USERS = "/v1/password"
 """Users have no keys: their password lets them in, and the handler limits guesses."""
 
@@ -32,7 +34,9 @@ _LOOKING = ("GET", "HEAD", "OPTIONS")
 _CHANGING = ("POST", "PUT", "PATCH", "DELETE")
 
 log = get_logger("admin")
-_requests = Metrics("admin").counter("requests", "Requests by method and status", ["method", "status"])
+_metrics = Metrics("admin")
+_requests = _metrics.counter("requests", "Requests by method and status", ["method", "status"])
+_seconds = _metrics.seconds("request", "From head to answer; not of who waits for mail", ["method"])
 
 
 class Gate:
@@ -55,13 +59,17 @@ class Gate:
             await send(message)
 
         method = scope["method"]
+        began = time.perf_counter()
         if method == "HEAD":
             # As GET (RFC 9110 §9.3.2); the server, which knows what was asked, leaves the content out.
             scope = {**scope, "method": "GET"}
         try:
             await (self._refusal(scope) or self._app)(scope, receive, noting)
         finally:
-            _requests.labels(method if method in _LOOKING + _CHANGING else "other", str(status)).inc()
+            known = method if method in _LOOKING + _CHANGING else "other"
+            _requests.labels(known, str(status)).inc()
+            if scope["path"] != _OF_PATIENCE:
+                _seconds.labels(known).observe(time.perf_counter() - began)
             if method in _CHANGING and status != 401:
                 log.info("request", method=method, path=scope["path"], status=status, key=fingerprint(_key(scope)))
 

@@ -7,8 +7,9 @@ from barid_runtime.bus.nats import connect
 from barid_runtime.clock import Clock, SystemClock
 from barid_runtime.inspection import inspected
 from barid_runtime.journal.door import open_bodies, open_journal, open_keeper
+from barid_runtime.journal.gauges import expose
 from barid_runtime.journal.publisher import Publisher
-from barid_runtime.outbox import OutboxPump, directory_resolver
+from barid_runtime.outbox import OutboxPump, directory_resolver, watch
 
 from ..ports.doors import Doors, OpenDoors
 from ..settings import Settings
@@ -32,9 +33,11 @@ def embedded(settings: Settings, *, clock: Clock | None = None) -> OpenDoors:
             bodies = open_bodies(settings.journal_place)
             stack.callback(bodies.close)
             pump = OutboxPump(outbox, directory_resolver(bus), journal, bodies, time)
+            expose(journal, publisher, settings.journal_place.root)
             await publisher.start()
             stack.push_async_callback(publisher.close)
             stack.push_async_callback(journal.close)
+            watch(pump, "mailstore")
             pump.start()
             stack.push_async_callback(pump.close)
             packs = JournalPacks(open_keeper(settings.journal_place, time))

@@ -114,6 +114,10 @@ class Reconciler:
                     pause = RETRY_SECONDS
                     await self.round()
                     pause = self._settings.reconcile_seconds
+                    self._meters.reconciled.set(self._clock.now())
+                else:
+                    self._meters.unclosed.set(0)
+                self._meters.held.set(await self._store.held.count())
                 self.problem = "ok"
             except (BusError, DatabaseError, JournalError, OSError) as error:
                 self.problem = f"{type(error).__name__}: {error}"
@@ -153,7 +157,9 @@ class Reconciler:
             wait = self._settings.reconcile_grace if suspicious else None
             await self._release_again(before, wait)
             failures: list[Exception] = []
-            for pack in await self._packs.states():
+            states = await self._packs.states()
+            self._meters.unclosed.set(len(states))
+            for pack in states:
                 if pack.sealed or look_at_open:
                     try:
                         await self._look_at(pack, before, wait)

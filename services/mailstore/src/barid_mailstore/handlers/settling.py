@@ -45,6 +45,9 @@ class Meters:
         self.closed = metrics.counter("packs_closed", "Packs that owe nothing any more")
         self.damaged = metrics.counter("damaged", "Obligations held because their record can't be read")
         self.deleted = metrics.counter("packs_deleted", "Packs and large bodies deleted")
+        self.held = metrics.gauge("held", "Mails held for an operator's decision, by their obligations")
+        self.unclosed = metrics.gauge("packs_unclosed", "Packs that owe something, or are written; of who reconciles")
+        self.reconciled = metrics.gauge("reconciled_timestamp_seconds", "When a round of the reconciler ended last")
         self.settled_total = 0
         """All outcomes since the start; the reconciler looks whether delivery is at work."""
 

@@ -120,6 +120,9 @@ class Ledger(Protocol):
 
 
 class HeldMails(Protocol):
+    async def count(self) -> int:
+        """Those that wait for a decision."""
+
     async def page(self, after: str | None, limit: int) -> HeldPage: ...
 
     async def release(self, keys: list[Key]) -> Commit[list[Accepted]]:

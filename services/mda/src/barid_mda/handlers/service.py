@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from barid_contracts.mail import ACCEPTED_LOCAL, ACCEPTED_STREAM
 from barid_runtime.bus.port import Bus, Stream
+from barid_runtime.bus.watching import Watching
 from barid_runtime.clock import Clock
 
 from ..policy.delivery import Site
@@ -52,6 +53,7 @@ class MdaService:
         self._patience = Patience(clock)
         self._bus: Bus | None = None
         self._consuming: Consuming | None = None
+        self._watching: Watching | None = None
 
     async def start(self) -> None:
         try:
@@ -64,6 +66,9 @@ class MdaService:
         consuming, self._consuming = self._consuming, None
         if consuming is not None:
             await consuming.drain()
+        watching, self._watching = self._watching, None
+        if watching is not None:
+            await watching.close()
         bus, self._bus = self._bus, None
         if bus is not None:
             await bus.close()
@@ -94,3 +99,5 @@ class MdaService:
             consumer, settling, self._patience, self._clock, batches=self._batches, gather=self._gather
         )
         self._consuming.start()
+        self._watching = Watching(bus, STREAM.name, DURABLE)
+        self._watching.start()

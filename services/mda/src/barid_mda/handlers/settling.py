@@ -37,6 +37,9 @@ _metrics = Metrics("mda")
 _settled = _metrics.counter("settled", "Obligations settled, by outcome", ["outcome"])
 _by_outcome = {outcome: _settled.labels(outcome) for outcome in get_args(Outcome)}
 _batch_sizes = _metrics.sizes("batch_obligations", "Obligations in one settle request")
+_delivered = _metrics.seconds(
+    "delivered", "From a mail's acceptance to its obligation settled, by both machines' clocks"
+)
 _failures = _metrics.counter("failures", "Obligations whose handling failed")
 
 
@@ -213,6 +216,9 @@ class Settling:
         outcomes = Counter([p.outcome for _, p in piece if not keys or (p.mail_id, p.n) not in keys])
         for outcome, number in outcomes.items():
             _by_outcome[outcome].inc(number)
+        now = self._clock.now()
+        for one, _ in piece:
+            _delivered.observe(now - one.at_hand.mail.at / 1000)
         return keys
 
     # --- failures

@@ -6,6 +6,7 @@ from barid_runtime.bus.nats import connect
 from barid_runtime.certificates import Certificates
 from barid_runtime.clock import SystemClock
 from barid_runtime.journal.door import open_bodies, open_journal
+from barid_runtime.journal.gauges import expose
 from barid_runtime.journal.publisher import Publisher
 from barid_runtime.tls import listeners_pair
 
@@ -26,6 +27,7 @@ def embedded(settings: Settings) -> OpenDoors:
             stack.callback(bodies.close)
             journal = open_journal(settings.journal_place, "mss", clock)
             publisher = Publisher(journal, bus, clock, owes=False)
+            expose(journal, publisher, settings.journal_place.root)
             await publisher.start()
             stack.push_async_callback(publisher.close)
             stack.push_async_callback(journal.close)

@@ -8,6 +8,7 @@ Rules:
 """
 
 import asyncio
+import time
 
 from barid_protocols.imap import codes, responses
 from barid_protocols.imap.commands.append import AppendAborted, AppendChunk, AppendEnd, AppendStarted
@@ -180,6 +181,7 @@ class ImapSession(Driver):
                 await self._command(event)
 
     async def _command(self, command: Command) -> None:
+        began = time.perf_counter()
         selection = self.selection
         if self.core.condstore and selection is not None and not selection.selected.condstore:
             self.write(selection.selected.enable_condstore())
@@ -197,6 +199,7 @@ class ImapSession(Driver):
                 self.deselect()
             self.poll(command.name)
         self._complete(command.name, completion)
+        self.desk.measures.seconds("imap", command.name.decode("ascii")).observe(time.perf_counter() - began)
 
     async def _append(self, event: AppendStarted | AppendChunk | AppendEnd | AppendAborted) -> None:
         upload = self._upload

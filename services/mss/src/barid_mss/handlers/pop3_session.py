@@ -6,6 +6,7 @@ session has deleted is just not there any more. So a user's second program isn't
 locks nobody out.
 """
 
+import time
 from dataclasses import dataclass
 
 from barid_contracts.store import (
@@ -118,6 +119,7 @@ class Pop3Session(Driver):
         if self.core.state is State.CLOSED:
             return
         outcome = "OK"
+        began = time.perf_counter()
         try:
             match event:
                 case Login():
@@ -136,7 +138,9 @@ class Pop3Session(Driver):
         except Exception as error:
             outcome = "ERR"
             self._refuse(event, error)
-        self.desk.measures.command("pop3", type(event).__name__.upper(), outcome).inc()
+        name = type(event).__name__.upper()
+        self.desk.measures.command("pop3", name, outcome).inc()
+        self.desk.measures.seconds("pop3", name).observe(time.perf_counter() - began)
 
     def _refuse(self, event: Event, error: Exception) -> None:
         if isinstance(error, Refused):

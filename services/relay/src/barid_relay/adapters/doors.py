@@ -10,9 +10,10 @@ from barid_runtime.database.door import open_at
 from barid_runtime.ids import new_id
 from barid_runtime.inspection import inspected
 from barid_runtime.journal.door import open_bodies, open_journal, open_keeper
+from barid_runtime.journal.gauges import expose
 from barid_runtime.journal.publisher import Publisher
 from barid_runtime.metrics import Metrics
-from barid_runtime.outbox import OutboxPump, directory_resolver
+from barid_runtime.outbox import OutboxPump, directory_resolver, watch
 
 from ..ports.doors import Doors, OpenDoors
 from ..settings import Settings
@@ -49,9 +50,11 @@ def opener(
             bodies = open_bodies(settings.journal_place)
             stack.callback(bodies.close)
             pump = OutboxPump(TableOutbox(database, owner, alone=alone), directory_resolver(bus), journal, bodies, time)
+            expose(journal, publisher, settings.journal_place.root)
             await publisher.start()
             stack.push_async_callback(publisher.close)
             stack.push_async_callback(journal.close)
+            watch(pump, "relay")
             pump.start()
             stack.push_async_callback(pump.close)
             closing = stack.pop_all()

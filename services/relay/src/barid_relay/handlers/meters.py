@@ -3,8 +3,7 @@
 from barid_runtime.metrics import Metrics
 
 from ..ports.hosts import Fate
-
-STATES = ("due", "deferred", "leased", "held")
+from ..ports.queue import STATES
 
 
 class Meters:
@@ -16,6 +15,7 @@ class Meters:
         self.lost_leases = metrics.counter("lost_leases", "Results that came too late to be written down")
         depth = metrics.gauge("queue_recipients", "Recipients in the queue, by state", ["state"])
         self.depth = {state: depth.labels(state) for state in STATES}
+        self.overdue = metrics.gauge("queue_overdue_seconds", "How long the recipient that is due longest has been so")
         self.captured_copies = metrics.gauge("captured_copies", "Captured mail, one for each recipient")
         self.captured_bytes = metrics.gauge("captured_bytes", "Bytes of captured mail, counted for each recipient")
         self.captured_removed = metrics.counter("captured_removed", "Captured copies removed for their age or number")

@@ -132,8 +132,10 @@ class Scheduler:
         """For the meters. It walks the whole queue, and we look more often than that is worth."""
         if now >= self._next_count:
             self._next_count = now + POLL
-            for state, count in (await self._queue.depth(int(now * 1000))).items():
+            depth = await self._queue.depth(int(now * 1000))
+            for state, count in depth.counts.items():
                 self._meters.depth[state].set(count)
+            self._meters.overdue.set(depth.overdue / 1000)
 
     # --- giving turns
 

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from barid_contracts.mail import ACCEPTED_REMOTE, ACCEPTED_STREAM
 from barid_contracts.status import Findings
 from barid_runtime.bus.port import Bus, Stream
+from barid_runtime.bus.watching import Watching
 from barid_runtime.logging import get_logger
 from barid_runtime.metrics import Metrics
 
@@ -58,6 +59,7 @@ class Relay:
         self._scheduler: Scheduler | None = None
         self._desk: Desk | None = None
         self._retention: Retention | None = None
+        self._watching: Watching | None = None
 
     async def start(self) -> None:
         doors = self.doors = await self._open_doors()
@@ -119,6 +121,8 @@ class Relay:
             settings.ledger_days * DAY,
         )
         self._intake.start()
+        self._watching = Watching(bus, STREAM.name, DURABLE)
+        self._watching.start()
         self._retention = Retention(doors.memory, doors.packs_open, clock, self.meters, settings)
         self._retention.start()
         scheduler.start(self._worker_maker(doors, settling))
@@ -147,6 +151,9 @@ class Relay:
         intake, self._intake = self._intake, None
         if intake is not None:
             await intake.close()
+        watching, self._watching = self._watching, None
+        if watching is not None:
+            await watching.close()
         retention, self._retention = self._retention, None
         if retention is not None:
             await retention.close()

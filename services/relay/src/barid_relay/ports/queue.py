@@ -6,7 +6,7 @@ may be worked on by one relay or, in a shared database, by many.
 Times are epoch ms of the injected clock, leases aside, which are the database's.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
@@ -111,6 +111,17 @@ class Settled:
     captured: Sequence[CapturedItem] = ()
 
 
+STATES = ("due", "deferred", "leased", "held")
+
+
+@dataclass(frozen=True, slots=True)
+class Depth:
+    """counts: recipients by state. overdue: ms that the first of those that are due has been so; 0 if none is."""
+
+    counts: Mapping[str, int]
+    overdue: int
+
+
 class Queue(Protocol):
     async def recover(self, destination: Callable[[str], str]) -> int:
         """At start: leases of the process before us end, if nobody else can hold any; rows are gathered as the settings
@@ -140,7 +151,7 @@ class Queue(Protocol):
     async def due(self, now: int) -> tuple[set[str], int | None]:
         """Destinations with rows due, and when the next row will be due after now."""
 
-    async def depth(self, now: int) -> dict[str, int]:
+    async def depth(self, now: int) -> Depth:
         """Rows by state: due, deferred, leased, held."""
 
     async def missing(self, keys: Sequence[Key]) -> list[Key]:

@@ -18,6 +18,7 @@ from nats.errors import Error as NatsError
 from nats.errors import MaxPayloadError
 
 from ..logging import get_logger
+from ..metrics import Metrics
 from .access import Access
 from .connection import Connection
 from .jetstream import StreamConsumer, Streams, check_ack
@@ -34,6 +35,10 @@ from .port import (
 )
 from .requests import Requests
 from .subscriptions import Listening, Serving
+
+_metrics = Metrics("bus")
+_connected = _metrics.gauge("connected", "1 while the connection is there", ["service"])
+_losses = _metrics.counter("losses", "Times that the connection was lost", ["service"])
 
 log = get_logger("bus")
 
@@ -61,13 +66,15 @@ class NatsBus:
             access,
             name=name,
             inbox=self._inbox,
-            on_lost=self._requests.fail_all,
+            on_lost=self._lost,
             on_back=self._back,
         )
         self._closing = False
         self._streams = Streams(self.request, access.replicas)
         self._consumers: list[StreamConsumer] = []
         self._reconnect_callbacks: list[Callable[[], Awaitable[None]]] = []
+        self._losses = _losses.labels(name or "any")
+        _connected.labels(name or "any").set_function(lambda: self.connected)
 
     # --- connection
 
@@ -90,6 +97,11 @@ class NatsBus:
 
     def on_reconnect(self, callback: Callable[[], Awaitable[None]]) -> None:
         self._reconnect_callbacks.append(callback)
+
+    def _lost(self, why: str) -> None:
+        if not self._closing:
+            self._losses.inc()
+        self._requests.fail_all(why)
 
     def _back(self) -> None:
         for consumer in self._consumers:

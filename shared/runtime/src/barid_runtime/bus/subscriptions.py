@@ -1,6 +1,7 @@
 """Subscriptions that outlive connections: events one at a time, requests many at a time."""
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable
 from typing import Any, Protocol
 
@@ -11,6 +12,7 @@ from nats.errors import Error as NatsError
 from barid_contracts.base import Problem
 
 from ..logging import get_logger
+from ..metrics import Metrics
 from .port import Answer, BusError, BusUnavailable, OperationFailed
 
 PROBLEM_HEADER = "Barid-Problem"
@@ -20,6 +22,10 @@ CONNECT_TIMEOUT = 2
 
 DRAIN_SECONDS = 10.0
 """What a handler may still take when its service drains; after that it is cancelled."""
+
+_metrics = Metrics("bus")
+_served = _metrics.seconds("served", "From a request's arrival to its answer, refusals included", ["operation"])
+_refused = _metrics.counter("refused", "Requests answered with a problem", ["operation", "code"])
 
 log = get_logger("bus")
 
@@ -84,6 +90,8 @@ class Serving(Listening):
     def __init__(self, bus: Link, subject: str, queue: str, handler: Answer, concurrency: int) -> None:
         super().__init__(bus, subject, queue, self._on_request)
         self._handler = handler
+        self._operation = subject.removeprefix("mail.v1.")
+        self._seconds = _served.labels(self._operation)
         self._free = asyncio.Semaphore(concurrency)
         self._running: set[asyncio.Task[None]] = set()
 
@@ -99,12 +107,15 @@ class Serving(Listening):
         self._free.release()
 
     async def _answer(self, message: Msg) -> None:
+        began = time.perf_counter()
         try:
             reply = await self._handler(message.data)
         except OperationFailed as refusal:
+            _refused.labels(self._operation, refusal.code).inc()
             await self._refuse(message, Problem(code=refusal.code, text=refusal.text))
         except Exception:
             log.exception("request failed", subject=message.subject)
+            _refused.labels(self._operation, "internal").inc()
             await self._refuse(message, Problem(code="internal"))
         else:
             if message.reply:
@@ -113,6 +124,7 @@ class Serving(Listening):
                 except BusError:
                     log.exception("reply too large", subject=message.subject, size=len(reply))
                     await self._refuse(message, Problem(code="internal"))
+        self._seconds.observe(time.perf_counter() - began)
 
     async def _refuse(self, message: Msg, problem: Problem) -> None:
         if message.reply and self._bus.connected:

@@ -21,6 +21,7 @@ from typing import Any, Literal, TypeVar
 
 import apsw
 
+from .measures import Measures
 from .port import Cursor, DatabaseError, DatabaseFull, OutcomeUnknown
 from .sqlite_connection import SqliteCursor, connect, is_ours, own, translated
 
@@ -70,6 +71,7 @@ class SqliteDatabase:
         # One thread for commits, one for heavy reads: neither may wait for the other.
         self._commits = ThreadPoolExecutor(1, thread_name_prefix=f"{path.stem}-commit")
         self._reads = ThreadPoolExecutor(1, thread_name_prefix=f"{path.stem}-read")
+        self._measures = Measures(path.stem)
         self._closed = False
 
     # --- writing
@@ -90,9 +92,12 @@ class SqliteDatabase:
             batch = [self._waiting.popleft() for _ in range(min(BATCH_MOST, len(self._waiting)))]
             # Whoever was cancelled before it began need not happen.
             batch = [work for work in batch if not work.done.cancelled()]
+            began = loop.time()
             try:
                 if self._run(batch):
                     await self._make_durable(loop)
+                    self._measures.transaction(loop.time() - began)
+                    self._measures.works(len(batch))
             except OutcomeUnknown as error:
                 self._undo()
                 self._fail(batch, error)

@@ -22,6 +22,7 @@ from . import record
 from .batch import Committed, Waiting
 from .device import Device
 from .port import OBJECT_ABOVE, JournalError, JournalFailed, JournalFull, Spool
+from .puts import Puts
 from .spool import SpoolFile
 
 DISK_RESERVE = 256 * 1024 * 1024
@@ -80,6 +81,7 @@ class Appending(ABC):
         """Records made durable."""
         self.batches = 0
         """Syncs, or PUTs, they took."""
+        self.puts: Puts | None = None
         self.problem = ""
         """The last thing that went wrong and was not answered by a later success; for readiness."""
 

@@ -6,6 +6,7 @@ from typing import Protocol
 from .batch import Committed, CommittedMail
 from .inheritance import Inheritance
 from .port import JournalWriter
+from .puts import Puts
 
 
 class Progress(Protocol):
@@ -52,6 +53,10 @@ class Journal(JournalWriter, Followed, Protocol):
     @property
     def appended(self) -> int:
         """Records made durable."""
+
+    @property
+    def puts(self) -> Puts | None:
+        """What became of its PUTs; None where it makes none."""
 
     @property
     def problem(self) -> str:

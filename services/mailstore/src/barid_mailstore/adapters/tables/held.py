@@ -56,6 +56,15 @@ class TableHeld:
 
         return await self._index.read(work)
 
+    async def count(self) -> int:
+        """Those that wait for a decision."""
+
+        def work(cursor: Cursor) -> int:
+            row = cursor.one("SELECT count(*) FROM held WHERE released IS NULL")
+            return int(row[0]) if row else 0
+
+        return await self._index.read(work)
+
     async def release(self, keys: list[Key]) -> Commit[list[Accepted]]:
         """The mails to give to delivery again, each with the one obligation."""
 

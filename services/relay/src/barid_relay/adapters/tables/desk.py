@@ -9,6 +9,7 @@ from barid_contracts.trace import TraceStep
 from barid_runtime.database.port import Cursor, Value
 
 from ...policy.timeline import AttemptRow, HeldRow, MailRow, OutcomeRow, QueuedRow, timeline
+from ...ports.queue import STATES, Depth
 from .dialects import in_dialects, lock_captures, storable
 from .rows import lock_mails, put_to_sleep, rows_of
 
@@ -137,14 +138,19 @@ def clear_captured(cursor: Cursor) -> int:
 
 _DEPTH = in_dialects(
     "SELECT CASE WHEN state = 'held' THEN 'held'"
-    " WHEN lease_until > {now} THEN 'leased' WHEN due <= ? THEN 'due' ELSE 'deferred' END, count(*)"
+    " WHEN lease_until > {now} THEN 'leased' WHEN due <= ? THEN 'due' ELSE 'deferred' END, count(*), min(due)"
     " FROM recipient GROUP BY 1"
 )
 
 
-def depth(cursor: Cursor, now: int) -> dict[str, int]:
-    states = dict.fromkeys(("due", "deferred", "leased", "held"), 0)
-    return states | {str(state): int(count) for state, count in cursor.all(_DEPTH[cursor.dialect], (now,))}
+def depth(cursor: Cursor, now: int) -> Depth:
+    counts = dict.fromkeys(STATES, 0)
+    overdue = 0
+    for state, count, due in cursor.all(_DEPTH[cursor.dialect], (now,)):
+        counts[state] = int(count)
+        if state == "due":
+            overdue = max(0, now - int(due))
+    return Depth(counts, overdue)
 
 
 _QUEUED = in_dialects(

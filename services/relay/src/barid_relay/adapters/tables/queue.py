@@ -9,7 +9,7 @@ from barid_contracts.trace import TraceStep
 from barid_runtime.clock import Clock
 from barid_runtime.database.port import Database
 
-from ...ports.queue import Compose, NewMail, Parcel, Result, Settled
+from ...ports.queue import Compose, Depth, NewMail, Parcel, Result, Settled
 from . import desk, intake, leases, restored, settling
 
 
@@ -60,7 +60,7 @@ class TableQueue:
     async def due(self, now: int) -> tuple[set[str], int | None]:
         return await self._database.read(lambda cursor: leases.due(cursor, now), heavy=True)
 
-    async def depth(self, now: int) -> dict[str, int]:
+    async def depth(self, now: int) -> Depth:
         return await self._database.read(lambda cursor: desk.depth(cursor, now), heavy=True)
 
     async def missing(self, keys: Sequence[Key]) -> list[Key]:

@@ -96,7 +96,7 @@ class BucketJournal(Appending):
         self._checking: asyncio.Task[None] | None = None
         self._last_read: tuple[str, bytes] = ("", b"")
         self._reaching: asyncio.Task[int | None] | None = None
-        self.puts = Puts(f"{place.url}/{place.bucket}")
+        self.puts: Puts = Puts(f"{place.url}/{place.bucket}")
 
     async def close(self) -> None:
         """Send what waits, let go of the folders. Idempotent."""
