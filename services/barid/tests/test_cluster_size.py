@@ -5,6 +5,8 @@ import json
 import os
 import signal
 import smtplib
+import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -111,6 +113,53 @@ def test_what_is_killed_comes_back_and_mail_goes_on(cluster: MailSystem, name: s
             assert time.monotonic() < until
             time.sleep(0.2)
     cluster.expect(account, "after", within=30)
+
+
+def scale(cluster: MailSystem, *wanted: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "barid", "cluster", "scale", *wanted, "--data", str(cluster.data)]
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=240)
+
+
+def test_processes_are_added_and_drained_while_it_runs(cluster: MailSystem) -> None:
+    before = running(cluster)["pids"]
+    done = scale(cluster, "mss=3", "mda=2")
+    assert (done.returncode, done.stdout) == (0, "mss: 3 processes\nmda: 2 processes\n"), done.stderr
+    found = running(cluster)
+    assert {"mss-3", "mda-2"} <= found["pids"].keys()
+    account = cluster.account()
+    submit(found["submission"], account, "seen by the third")
+    cluster.expect(account, "seen by the third", within=30)
+    assert subjects(found["listeners"]["mss-3"]["imap"], account) == ["seen by the third"]
+
+    host, _, port = found["listeners"]["mss-3"]["imap"].rpartition(":")
+    client = imaplib.IMAP4(host, int(port), timeout=30)
+    client.login(account.login, account.password)
+    assert scale(cluster, "mss=2", "mda=1").returncode == 0
+    with pytest.raises((imaplib.IMAP4.abort, OSError)):  # BYE: it goes on with another
+        client.noop()
+    client.shutdown()
+    found = running(cluster)
+    assert found["pids"] == before
+    assert "mss-3" not in found["listeners"]
+    assert scale(cluster, "mss=3").returncode == 0
+    assert running(cluster)["listeners"]["mss-3"]["imap"] == f"{host}:{port}"
+    assert scale(cluster, "mss=2").returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("wanted", "code", "said"),
+    [
+        ("mda=0", 1, "mda=0: between 1 and 8"),
+        ("mda", 2, "mda: the shape is SERVICE=N"),
+        ("mtp=2", 1, "mtp: there is no such service"),
+    ],
+)
+def test_a_number_that_can_not_be(cluster: MailSystem, wanted: str, code: int, said: str) -> None:
+    before = running(cluster)["pids"]
+    done = scale(cluster, wanted)
+    assert (done.returncode, "Traceback" in done.stderr) == (code, False)
+    assert said in done.stderr
+    assert running(cluster)["pids"] == before
 
 
 def test_nothing_of_it_is_left_behind() -> None:

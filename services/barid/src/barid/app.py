@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from .cli import apps, backup
-from .plan import PlanError, UpOptions
+from .plan import PlanError, UpOptions, replicas_of
 from .roster import SERVICES, module_of
 
 app = typer.Typer(
@@ -126,7 +126,7 @@ def up(
             data=data.absolute(),
             size=size.value,
             processes=processes,
-            replicas=_replicas(replicas),
+            replicas=replicas_of(replicas, "--replicas "),
             host=host,
             hostname=hostname,
             port_base=None if ephemeral else port_base,
@@ -180,16 +180,6 @@ def _pair(text: str, option: str, shape: str) -> tuple[str, str]:
     if not (name and equals and value):
         raise PlanError(f"{option} {text}: the shape is {shape}")
     return name, value
-
-
-def _replicas(given: str) -> dict[str, int]:
-    found: dict[str, int] = {}
-    for each in filter(None, given.split(",")):
-        service, count = _pair(each.strip(), "--replicas", "SERVICE=N,SERVICE=N")
-        if not (count.isascii() and count.isdecimal()):
-            raise PlanError(f"--replicas {each}: {count} is no number")
-        found[service.replace("-", "_")] = int(count)
-    return found
 
 
 def _overrides(given: list[str]) -> dict[str, dict[str, str]]:

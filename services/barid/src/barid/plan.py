@@ -78,11 +78,29 @@ class UpOptions:
             raise PlanError("--replicas are for --size cluster; there `barid up` brings along what they share")
         if self.replicas and self.processes:
             raise PlanError("--replicas and --processes exclude each other: a replica is a process")
-        for service, count in self.replicas.items():
-            if service not in SERVICES:
-                raise PlanError(f"--replicas {service}=…: there is no such service; there are {', '.join(SERVICES)}")
-            if not 1 <= count <= REPLICAS_MOST:
-                raise PlanError(f"--replicas {service}={count}: between 1 and {REPLICAS_MOST}")
+        check_replicas(self.replicas, "--replicas ")
+
+
+def check_replicas(replicas: Mapping[str, int], option: str) -> None:
+    """option: how a wrong one is named. Raises PlanError."""
+    for service, count in replicas.items():
+        if service not in SERVICES:
+            raise PlanError(f"{option}{service}=…: there is no such service; there are {', '.join(SERVICES)}")
+        if not 1 <= count <= REPLICAS_MOST:
+            raise PlanError(f"{option}{service}={count}: between 1 and {REPLICAS_MOST}")
+
+
+def replicas_of(text: str, option: str) -> dict[str, int]:
+    """`SERVICE=N,SERVICE=N`; services by either spelling. option: how a wrong one is named. Raises PlanError."""
+    found: dict[str, int] = {}
+    for each in filter(None, (part.strip() for part in text.split(","))):
+        service, equals, count = each.partition("=")
+        if not (service and equals and count):
+            raise PlanError(f"{option}{each}: the shape is SERVICE=N,SERVICE=N")
+        if not (count.isascii() and count.isdecimal()):
+            raise PlanError(f"{option}{each}: {count} is no number")
+        found[service.replace("-", "_")] = int(count)
+    return found
 
 
 @dataclass(frozen=True, slots=True)

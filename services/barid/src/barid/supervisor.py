@@ -44,7 +44,7 @@ KILL_AFTER = 2.0
 @dataclass(slots=True)
 class Group:
     """Services of one process; members: by their names among all. pid: while it runs. ready: since its listeners
-    answered."""
+    answered. leaving: it is asked to end, and is not started again."""
 
     name: str
     members: dict[str, str]
@@ -54,6 +54,7 @@ class Group:
     pause: float = PAUSE_FIRST
     forked_at: float = 0.0
     attempts: int = 0
+    leaving: bool = False
     ports: dict[str, int] = field(default_factory=dict)
     failure: CrewError | None = None
     """Why its present process can't start, as that said."""
@@ -138,6 +139,40 @@ class Supervisor:
     async def started(self, service: str) -> None:
         await next(group for group in self._groups.values() if service in group.members).ready.wait()
 
+    async def add(self, process: Process, health_port: int, settings: Mapping[str, dict[str, Any]]) -> None:
+        """One more, while the others work; returns when it is ready. Raises CrewError, and then it is not there."""
+        group = Group(process.name, process.members, process.replica == 1, health_port)
+        self._settings.update(settings)
+        self._groups[group.name] = group
+        self._fork(group)
+        try:
+            await self._until_ready(group)
+        except CrewError:
+            await self.remove(group.name)
+            raise
+        self.changed.set()
+
+    async def remove(self, name: str) -> None:
+        """Ask it to end, and forget it when it has; within the drain limit, then by SIGKILL."""
+        group = self._groups[name]
+        group.leaving = True
+        self.changed.set()
+        self._signal(group, signal.SIGTERM)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(self._drain_seconds + KILL_AFTER):
+                await group.gone.wait()
+        if not group.gone.is_set():
+            log.error("killed: it did not end in time", process=group.name, pid=group.pid)
+            self._signal(group, signal.SIGKILL)
+            await group.gone.wait()
+        # Whoever waits to fork it again sees that it is leaving.
+        del self._groups[name]
+        self.changed.set()
+
+    def replicas(self, service: str) -> int:
+        """How many processes of it are there and don't leave."""
+        return sum(service in group.members.values() and not group.leaving for group in self._groups.values())
+
     def pids(self) -> dict[str, int]:
         server = {"forkserver": self._server.pid} if self._server is not None else {}
         return server | {
@@ -152,6 +187,7 @@ class Supervisor:
             member: {name: port for name, port in group.ports.items() if name in SERVICES[service].listeners}
             for group in self._groups.values()
             for member, service in group.members.items()
+            if not group.leaving
         }
 
     async def stop(self) -> None:
@@ -235,7 +271,7 @@ class Supervisor:
             case "forked":
                 group.pid = message["pid"]
                 self.changed.set()
-                if self._stopping:
+                if self._stopping or group.leaving:
                     self._signal(group, signal.SIGTERM)
             case "ready" if group.pid in (None, message["pid"]):
                 # On a busy machine the process is heard before the fork server gets to say that it forked it.
@@ -250,7 +286,7 @@ class Supervisor:
     def _on_end(self, group: Group, code: int) -> None:
         pid, group.pid = group.pid, None
         group.gone.set()
-        if self._stopping:
+        if self._stopping or group.leaving:
             return
         words = f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
         failure = group.failure
@@ -271,7 +307,8 @@ class Supervisor:
     async def _fork_later(self, group: Group) -> None:
         pause, group.pause = group.pause, min(group.pause * 2, PAUSE_MOST)
         await asyncio.sleep(pause)
-        self._fork(group)
+        if not group.leaving:
+            self._fork(group)
 
     async def _replace_server(self) -> None:
         """All that it forked are gone with it, though nobody could tell us."""
@@ -296,7 +333,7 @@ class Supervisor:
             return
         await self.open()
         for group in self._groups.values():
-            if group.attempts:
+            if group.attempts and not group.leaving:
                 self._fork(group)
 
     def _fail(self, failure: CrewError) -> None:

@@ -26,6 +26,7 @@ import uvloop
 from barid_runtime import logging
 from barid_runtime.logging import get_logger
 
+from .control import Control
 from .crew import Crew, CrewError, LocalCrew
 from .folder import DataFolder, FolderError, write_private
 from .forkserver import few_arenas
@@ -33,6 +34,7 @@ from .ground import ClusterGround, ClusterPorts, EmbeddedGround, Ground, all_in_
 from .plan import PlanError, Process, UpOptions, health_ports, listening_ports, processes, service_settings
 from .ports import LOOPBACK, PortError, Reservations
 from .roster import BUS, SERVICES
+from .scaling import Scaling, services_of
 from .supervisor import Supervisor
 from .welcome import command, welcome
 
@@ -62,7 +64,7 @@ def up(options: UpOptions) -> int:
         places = _places(options, reserved)
         few_arenas()
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            return runner.run(_System(options, folder, lock, places).run())
+            return runner.run(_System(options, folder, lock, places, reserved).run())
     except PlanError as error:
         _complain(error)
         return EXIT_USAGE
@@ -120,11 +122,14 @@ def _fields() -> dict[str, Collection[str]]:
 
 
 class _System:
-    def __init__(self, options: UpOptions, folder: DataFolder, lock: int, places: _Places) -> None:
+    def __init__(
+        self, options: UpOptions, folder: DataFolder, lock: int, places: _Places, reserved: Reservations
+    ) -> None:
         self._options = options
         self._folder = folder
         self._lock = lock
         self._places = places
+        self._reserved = reserved
         self._services = list(SERVICES)
         self._passwords = {name: secrets.token_urlsafe(24) for name in [*self._services, OPERATOR]}
         self._ground: Ground | None = None
@@ -134,6 +139,8 @@ class _System:
         self._api_key = folder.api_key()
         self._tasks: list[asyncio.Task[None]] = []
         self._was_ready = False
+        self._scaling: Scaling | None = None
+        self._control = Control(folder.path, self._on_order)
 
     async def run(self) -> int:
         loop = asyncio.get_running_loop()
@@ -194,11 +201,16 @@ class _System:
         ensure_self_signed(self._folder.path / "tls", names, time.time())
         await ground.ready()
         self._tasks += [asyncio.create_task(keeper) for keeper in ground.keepers(self._tell)]
-        settings = self._settings(ground)
+        settings = self._settings()
         async with asyncio.TaskGroup() as both:
             both.create_task(crew.start(settings))
             both.create_task(self._provision(crew, ground.bus_url))
         self._was_ready = True
+        if isinstance(crew, Supervisor) and self._options.size == "cluster" and not self._options.processes:
+            alone_ones = alone(self._places.fields)
+            ports = self._places.listeners
+            self._scaling = Scaling(self._options, crew, self._reserved, ports, self._settings_of, alone_ones)
+        await self._control.open()
         self._tell()
         self._tasks.append(asyncio.create_task(self._keep_told()))
         given = bool(self._options.accounts)
@@ -250,17 +262,28 @@ class _System:
             keep=(self._lock,),
         )
 
-    def _settings(self, ground: Ground) -> Mapping[str, dict[str, Any]]:
+    def _settings(self) -> Mapping[str, dict[str, Any]]:
         """By member."""
-        ports, fields = self._places.listeners, self._places.fields
+        ports = self._places.listeners
         return {
-            member: ground.settings(fields[service])
-            | service_settings(
-                service, self._options, ports[member], ground.bus_url, self._passwords[service], self._api_key
-            )
+            member: self._settings_of(member, service, ports[member])
             for process in self._places.processes
             for member, service in process.members.items()
         }
+
+    def _settings_of(self, member: str, service: str, ports: Mapping[str, int]) -> dict[str, Any]:
+        assert self._ground is not None
+        return self._ground.settings(self._places.fields[service]) | service_settings(
+            service, self._options, ports, self._ground.bus_url, self._passwords[service], self._api_key
+        )
+
+    async def _on_order(self, order: dict[str, Any]) -> dict[str, Any]:
+        """Of `barid cluster scale`. Raises PlanError, PortError, CrewError."""
+        wanted = services_of(order)
+        if self._scaling is None:
+            raise PlanError("only `barid up --size cluster`, with a process for each service, can be scaled")
+        log.info("scaling", **wanted)
+        return {"replicas": await self._scaling.to(wanted)}
 
     # --- while it runs
 
@@ -309,6 +332,7 @@ class _System:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         self._folder.forget_running()
+        await self._control.close()
         if self._crew is not None:
             await self._crew.stop()
         if self._ground is not None:

@@ -6,7 +6,7 @@ command needs is imported when it runs, so that `barid --help` stays quick.
 
 import typer
 
-from . import account, alias, captured, cluster, domain, explain, held, queue, sieve, status, trace, wait
+from . import account, alias, captured, cluster, domain, explain, held, queue, scale, sieve, status, trace, wait
 
 apps: dict[str, typer.Typer] = {
     "domain": domain.app,
@@ -23,3 +23,5 @@ apps: dict[str, typer.Typer] = {
     "cluster": cluster.app,
 }
 """Name → group (or a command that stands alone), to be mounted by name."""
+
+cluster.app.command("scale")(scale.scale)
