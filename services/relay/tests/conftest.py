@@ -47,7 +47,8 @@ def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Place]:
 
 async def _empty(place: Place) -> None:
     admin = await asyncpg.connect(place.url, server_settings={"search_path": place.schema})
-    await admin.execute("TRUNCATE mail, recipient, ledger, attempt, captured, outbox, replica RESTART IDENTITY")
+    tables = "mail, recipient, ledger, attempt, captured, outbox, replica, restored"
+    await admin.execute(f"TRUNCATE {tables} RESTART IDENTITY")
     await admin.close()
 
 

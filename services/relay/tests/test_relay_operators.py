@@ -58,6 +58,17 @@ async def test_hold_release_retry_bounce(office: Office, busy: Foreign) -> None:
     assert "gave the mail back" in notice.get_payload()[0].get_payload()  # type: ignore[union-attr,index]
 
 
+async def test_drop_tells_nobody(office: Office, busy: Foreign) -> None:
+    mail_id = await office.mail("bob@far.test")
+    await office.deferred(mail_id)
+    await office.act("hold")
+    assert await office.act("drop", (mail_id, 0)) == 1
+    assert await office.queued() == []
+    assert await office.missing((mail_id, 0)) == []
+    assert "discarded" in await office.what(mail_id)
+    assert "child" not in await office.what(mail_id)
+
+
 async def test_bounce_all(office: Office, busy: Foreign) -> None:
     for k in range(5):
         await office.deferred(await office.mail(f"u{k}@far.test"))

@@ -32,9 +32,10 @@ class QueuePage(Message):
 
 
 class QueueAction(Message):
-    """Do this to the named obligations, or to all (`keys` None)."""
+    """Do this to the named obligations, or to all (`keys` None). bounce: end it and tell the sender. drop: end it and
+    tell nobody."""
 
-    action: Literal["retry", "hold", "release", "bounce"]
+    action: Literal["retry", "hold", "release", "bounce", "drop"]
     keys: list[Key] | None = None
 
 

@@ -108,9 +108,9 @@ def routes(desk: Desk) -> APIRouter:
 
     @router.post("/queue/{action}", tags=["queue"], responses=says_no())
     async def act_on_queue(
-        action: Annotated[Literal["retry", "hold", "release", "bounce"], Path()], chosen: Selection
+        action: Annotated[Literal["retry", "hold", "release", "bounce", "drop"], Path()], chosen: Selection
     ) -> Changed:
-        """Retry now, hold, release what is held, or give back to the sender"""
+        """Retry now, hold, release what is held, give back to the sender, or drop without a word"""
         reply = await desk.ask(QUEUE_ACT, QueueAction(action=action, keys=chosen.as_keys()), timeout=ACT_TIMEOUT)
         return Changed(changed=reply.changed)
 

@@ -60,3 +60,9 @@ def release(session: Session, keys: Keys = None, everything: All = False) -> Non
 def bounce(session: Session, keys: Keys = None, everything: All = False) -> None:
     """Give up and tell the sender."""
     act(session, LISTING, "bounce", keys, everything, "given back to the sender")
+
+
+@command(app, "drop")
+def drop(session: Session, keys: Keys = None, everything: All = False) -> None:
+    """Give up and tell nobody: it was sent already, or nobody wants it."""
+    act(session, LISTING, "drop", keys, everything, "dropped")

@@ -22,10 +22,13 @@ from .settling import Settling
 
 QUEUE_GROUP = "relay"
 
-BOUNCED_AT_ONCE = 100
-"""Mails given back in one go when an operator bounces the whole queue: each may need its header read."""
+ENDED_AT_ONCE = 100
+"""Mails ended in one go when an operator bounces or drops the whole queue: each may need its header read."""
 
-BY_OPERATOR = Answer(Fate.BOUNCED, "5.0.0", reason="An operator of this system gave the mail back")
+BY_OPERATOR = {
+    "bounce": Answer(Fate.BOUNCED, "5.0.0", reason="An operator of this system gave the mail back"),
+    "drop": Answer(Fate.DISCARDED, "2.0.0", reason="An operator of this system dropped the mail"),
+}
 
 Q = TypeVar("Q", bound=Message)
 A = TypeVar("A", bound=Message)
@@ -77,8 +80,9 @@ class Desk:
         return await self._queue.page(request.after, request.limit, domain, self._now())
 
     async def _act(self, request: contracts.QueueAction) -> contracts.QueueActionReply:
-        if request.action == "bounce":
-            changed = await self._bounce(request.keys) if request.keys is not None else await self._bounce_all()
+        if request.action == "bounce" or request.action == "drop":
+            ending = BY_OPERATOR[request.action]
+            changed = await (self._end_all(ending) if request.keys is None else self._end(request.keys, ending))
         else:
             changed = await self._queue.act(request.action, request.keys, self._now())
             if request.action != "hold":
@@ -86,20 +90,20 @@ class Desk:
         log.info("operator", action=request.action, all=request.keys is None, changed=changed)
         return contracts.QueueActionReply(changed=changed)
 
-    async def _bounce(self, keys: list[Key]) -> int:
+    async def _end(self, keys: list[Key], ending: Answer) -> int:
         """As any other outcome: leased first, so that what is being sent at this moment is left alone."""
         changed = 0
         for parcel in await self._queue.lease_keys(keys, self._lease_seconds):
-            await self._settling.answers(parcel, [BY_OPERATOR] * len(parcel.recipients))
+            await self._settling.answers(parcel, [ending] * len(parcel.recipients))
             changed += len(parcel.recipients)
         return changed
 
-    async def _bounce_all(self) -> int:
+    async def _end_all(self, ending: Answer) -> int:
         changed = 0
-        keys, after = await self._queue.keys(0, BOUNCED_AT_ONCE)
+        keys, after = await self._queue.keys(0, ENDED_AT_ONCE)
         while keys:
-            changed += await self._bounce(keys)
-            keys, after = await self._queue.keys(after, BOUNCED_AT_ONCE)
+            changed += await self._end(keys, ending)
+            keys, after = await self._queue.keys(after, ENDED_AT_ONCE)
         return changed
 
     async def _captured(self, request: contracts.CapturedRequest) -> contracts.CapturedPage:

@@ -13,11 +13,12 @@ from typing import Protocol
 
 
 class Fate(Enum):
-    """What becomes of a recipient. The first three are final."""
+    """What becomes of a recipient. The first four are final."""
 
     RELAYED = "relayed"
     BOUNCED = "bounced"
     CAPTURED = "captured"
+    DISCARDED = "discarded"
     DEFERRED = "deferred"
     HELD = "held"
 
