@@ -2,9 +2,9 @@
 
 SIGTERM or SIGINT: readiness says no, all services drain at once, the process ends with 0; what has not finished after
 `drain_seconds` is named in the log and left, as a crash would leave it. A second signal ends at once.
-The bus not being there is no failure of a start: it is tried again. Anything else that a start raises ends the process,
-and whoever supervises it decides: what an operator can mend is one line and a code of its kind (failures.py), what only
-we can is a traceback and 1.
+The bus or PostgreSQL not being there is no failure of a start: it is tried again. Anything else that a start raises
+ends the process, and whoever supervises it decides: what an operator can mend is one line and a code of its kind
+(failures.py), what only we can is a traceback and 1.
 """
 
 import asyncio
@@ -19,6 +19,7 @@ import uvloop
 
 from . import logging
 from .bus.port import BusError
+from .database.port import DatabaseAway
 from .failures import EXPECTED, StartFailed, as_start_failed
 from .health import HealthServer
 from .liveness import answer_status
@@ -76,7 +77,7 @@ class Runner:
 
     async def start(self) -> None:
         """Returns when all have started. Raises a group of StartFailed and of whatever else a start raises, unless it
-        is the bus that is missing."""
+        is the bus or the database that is missing."""
         async with asyncio.TaskGroup() as group:
             for service in self.services:
                 group.create_task(self.start_one(service))
@@ -87,8 +88,9 @@ class Runner:
         while True:
             try:
                 await service.start()
-            except BusError as error:
-                log.warning("waiting for the bus", service=service.name, error=str(error))
+            except (BusError, DatabaseAway) as error:
+                which = "bus" if isinstance(error, BusError) else "database"
+                log.warning(f"waiting for the {which}", service=service.name, error=str(error))
                 await asyncio.sleep(pause * random.uniform(0.5, 1))  # noqa: S311 - jitter
                 pause = min(pause * 2, RETRY_MOST)
             except EXPECTED as error:

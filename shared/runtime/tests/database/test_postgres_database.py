@@ -11,7 +11,7 @@ import asyncpg
 import pytest
 
 from barid_runtime.database.embedded import EmbeddedPostgres
-from barid_runtime.database.port import Cursor, DatabaseError, OutcomeUnknown
+from barid_runtime.database.port import Cursor, DatabaseAway, DatabaseError, OutcomeUnknown
 from barid_runtime.database.postgres import PostgresDatabase, open_postgres, place_of
 from barid_runtime.database.statements import statement
 from barid_runtime.database.waiting import run, wait
@@ -261,7 +261,7 @@ async def test_nobody_gets_the_port_while_the_server_is_down(
 
 async def test_a_server_that_is_away_is_an_error_in_bounded_time(postgres_server: EmbeddedPostgres) -> None:
     url = postgres_server.url().replace(f":{postgres_server.port}/", ":1/")
-    with pytest.raises(DatabaseError, match=r"127\.0\.0\.1:1/postgres can't be used") as failure:
+    with pytest.raises(DatabaseAway, match=r"127\.0\.0\.1:1/postgres can't be used") as failure:
         await open_postgres(url, schema="public", name="test")
     assert "barid:" not in str(failure.value)
 
@@ -269,6 +269,7 @@ async def test_a_server_that_is_away_is_an_error_in_bounded_time(postgres_server
 async def test_a_wrong_password_is_not_repeated_in_the_error(postgres_server: EmbeddedPostgres) -> None:
     with pytest.raises(DatabaseError, match="password authentication failed") as failure:
         await open_postgres(postgres_server.url(password="sesame"), schema="public", name="test")
+    assert not isinstance(failure.value, DatabaseAway), "waiting makes no password right"
     assert "sesame" not in str(failure.value)
     assert place_of("postgresql://user:sesame@a:1,b:2/mail") == "a:1,b:2/mail"
 

@@ -22,6 +22,7 @@ from barid_runtime.settings import EXIT_SETTINGS
 PROGRAM = """
 import asyncio, os, sys
 from barid_runtime.bus.port import BusUnavailable
+from barid_runtime.database.port import DatabaseAway
 from barid_runtime.run import Fatal, serve
 from barid_runtime.settings import ServiceSettings
 
@@ -39,6 +40,8 @@ class Service:
         self.tries += 1
         if self.mode == "late bus" and self.tries < 3:
             raise BusUnavailable("not yet")
+        if self.mode == "late database" and self.tries < 3:
+            raise DatabaseAway("not yet")
         if self.mode == "broken":
             raise PermissionError(13, "Permission denied", "/journal")
         if self.mode == "our fault":
@@ -160,9 +163,10 @@ def test_a_signal_drains_then_ends_with_zero(start, number: signal.Signals) -> N
     assert program.end() == 0
 
 
-def test_a_bus_that_is_not_there_yet_is_waited_for(start) -> None:
-    program = start("late bus")
-    assert program.logs("waiting for the bus")["error"] == "not yet"
+@pytest.mark.parametrize("what", ["bus", "database"])
+def test_what_is_not_there_yet_is_waited_for(start, what: str) -> None:
+    program = start(f"late {what}")
+    assert program.logs(f"waiting for the {what}")["error"] == "not yet"
     assert program.says() == "started 3"
     program.process.terminate()
     assert program.end() == 0

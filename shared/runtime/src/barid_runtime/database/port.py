@@ -18,6 +18,10 @@ class DatabaseError(Exception):
     """The database can't do it now (busy, full, gone): whoever asked says 4xx and tries again."""
 
 
+class DatabaseAway(DatabaseError):
+    """No server answers, or none that is ready yet: whoever starts waits for it, as for the bus."""
+
+
 class DatabaseFull(DatabaseError):
     """No space left: nothing was changed."""
 

@@ -15,6 +15,7 @@ What goes wrong, and what becomes of it:
 """
 
 import asyncio
+import ssl
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, ClassVar, TypeVar
@@ -23,7 +24,7 @@ from urllib.parse import urlsplit
 import asyncpg
 
 from .measures import Measures
-from .port import READERS, Cursor, DatabaseError, DatabaseFull, Dialect, OutcomeUnknown, Row, Value
+from .port import READERS, Cursor, DatabaseAway, DatabaseError, DatabaseFull, Dialect, OutcomeUnknown, Row, Value
 from .statements import statement
 from .waiting import run, wait
 
@@ -72,6 +73,23 @@ def place_of(url: str) -> str:
     parts = urlsplit(url)
     hosts = parts.netloc.rpartition("@")[2]
     return f"{hosts}{parts.path}"
+
+
+def unusable(url: str, error: Exception) -> DatabaseError:
+    """What is told of a server that a connection can't be opened to. A name that nobody knows and a port where nobody
+    listens are as those of a server that starts later; a password or a certificate that is wrong stays so."""
+    away = isinstance(error, _NOT_READY) and not isinstance(error, ssl.SSLError)
+    reason = str(error) or type(error).__name__
+    return (DatabaseAway if away else DatabaseError)(f"PostgreSQL at {place_of(url)} can't be used: {reason}")
+
+
+_NOT_READY = (
+    OSError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.OperatorInterventionError,
+    asyncpg.TooManyConnectionsError,
+    asyncpg.TargetServerAttributeNotMatched,  # a standby, while another one is made the primary
+)
 
 
 def _ends_connection(error: BaseException) -> bool:
@@ -198,8 +216,7 @@ class PostgresDatabase:
                 server_settings=self._settings,
             )
         except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
-            reason = str(error) or type(error).__name__
-            raise DatabaseError(f"PostgreSQL at {place_of(self._url)} can't be used: {reason}") from error
+            raise unusable(self._url, error) from error
 
     async def _connect(self) -> Any:
         return await asyncpg.connect(

@@ -4,38 +4,56 @@ Run at each start of each replica, rather than as a Job: a replica of the new re
 would have to wait for that Job anyway. Replicas that start at once take turns by an advisory lock, and those behind
 the first find nothing left to do. All migrations of a start and their `alembic_version` are one transaction.
 
-As on SQLite, Alembic runs in a process of its own and only when there is something to do. The URL, which holds the
-password, is handed to it on its standard input.
+As on SQLite, a new schema is made from a snapshot, and else Alembic runs in a process of its own and only when there is
+something to do. The URL, which holds the password, is handed to it on its standard input.
 """
 
 import asyncio
+import io
 import sys
 from typing import Any
 
 import asyncpg
 
-from .migrations import STDERR_MOST, folder_of, newest
+from .migrations import SNAPSHOT_HEAD, STDERR_MOST, folder_of, newest, snapshot_at_hand
 from .port import DatabaseError
-from .postgres import CONNECT_SECONDS, place_of
+from .postgres import CONNECT_SECONDS, place_of, unusable
 
 _LOCK = 0x6261726964
 """Of all schemas: migrations are rare, and two services that wait for each other are not worth a second number."""
+
+SNAPSHOT = "schema.postgres.sql"
+
+_FAILURES = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError)
 
 
 async def present(url: str, schema: str) -> str | None:
     """The revision of the schema; None if it is new. Raises DatabaseError."""
     try:
-        connection = await asyncpg.connect(url, timeout=CONNECT_SECONDS, target_session_attrs="read-write")
+        connection = await _connect(url)
         try:
-            if await connection.fetchval("SELECT to_regclass($1)", f'"{schema}".alembic_version') is None:
-                return None
-            version = await connection.fetchval(f'SELECT version_num FROM "{schema}".alembic_version')  # noqa: S608
-            return None if version is None else str(version)
+            return await _revision(connection, schema)
         finally:
             await connection.close()
-    except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
-        reason = str(error) or type(error).__name__
-        raise DatabaseError(f"PostgreSQL at {place_of(url)} can't be used: {reason}") from error
+    except _FAILURES as error:
+        raise DatabaseError(f"PostgreSQL at {place_of(url)} can't be used: {_reason(error)}") from error
+
+
+async def _revision(connection: Any, schema: str) -> str | None:
+    if await connection.fetchval("SELECT to_regclass($1)", f'"{schema}".alembic_version') is None:
+        return None
+    version = await connection.fetchval(f'SELECT version_num FROM "{schema}".alembic_version')  # noqa: S608
+    return None if version is None else str(version)
+
+
+async def _connect(url: str, **settings: str) -> Any:
+    return await asyncpg.connect(
+        url, timeout=CONNECT_SECONDS, target_session_attrs="read-write", server_settings=settings
+    )
+
+
+def _reason(error: BaseException) -> str:
+    return str(error) or type(error).__name__
 
 
 async def migrate(url: str, schema: str, package: str, *, to: str = "") -> None:
@@ -48,6 +66,8 @@ async def migrate(url: str, schema: str, package: str, *, to: str = "") -> None:
             f"schema {schema} is of revision {found}, newer than this program's {needed}: run the newer program, or"
             " restore"
         )
+    if found is None and await _from_snapshot(url, schema, package, needed):
+        return
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", __name__, schema, package, needed,
         stdin=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
@@ -56,6 +76,48 @@ async def migrate(url: str, schema: str, package: str, *, to: str = "") -> None:
     if process.returncode != 0:
         text = output.decode("utf-8", "replace").strip()[-STDERR_MOST:].replace(url, place_of(url))
         raise DatabaseError(f"migration of schema {schema} to {needed} failed: {text}")
+
+
+async def _from_snapshot(url: str, schema: str, package: str, needed: str) -> bool:
+    """Whether the schema is of that revision now: there is a fitting snapshot, or another replica was quicker."""
+    script = snapshot_at_hand(package, needed, SNAPSHOT)
+    if script is None:
+        return False
+    try:
+        connection = await _connect(url, search_path=schema, application_name="barid migrations")
+        try:
+            async with connection.transaction():
+                await connection.execute(f"SELECT pg_advisory_xact_lock({_LOCK})")
+                if (found := await _revision(connection, schema)) is not None:
+                    return found == needed
+                await connection.execute(f'CREATE SCHEMA IF NOT EXISTS "{schema}"')
+                await connection.execute(script)
+        finally:
+            await connection.close()
+    except _FAILURES as error:
+        raise DatabaseError(f"schema {schema} of {place_of(url)} can't be made: {_reason(error)}") from error
+    return True
+
+
+def snapshot(package: str) -> str:
+    """The text of SNAPSHOT: what Alembic would say to a server. So migrations must not ask it anything."""
+    from alembic.config import Config
+    from alembic.runtime.environment import EnvironmentContext
+    from alembic.script import ScriptDirectory
+
+    needed, said = newest(package), io.StringIO()
+    config = Config()
+    config.set_main_option("script_location", str(folder_of(package)).replace("%", "%%"))
+    script = ScriptDirectory.from_config(config)
+
+    def steps(revision: Any, context: Any) -> Any:
+        return script._upgrade_revs(needed, revision)
+
+    with EnvironmentContext(config, script, fn=steps, as_sql=True) as environment:
+        environment.configure(dialect_name="postgresql", output_buffer=said)
+        environment.run_migrations()
+    lines = (line.rstrip() for line in said.getvalue().strip().splitlines())
+    return f"{SNAPSHOT_HEAD}{needed}\n" + "\n".join(lines) + "\n"
 
 
 # --- in the process of its own
@@ -67,12 +129,7 @@ async def _upgrade(url: str, schema: str, package: str, to: str) -> None:
     from sqlalchemy.pool import NullPool
 
     async def connect() -> Any:
-        return await asyncpg.connect(
-            url,
-            timeout=CONNECT_SECONDS,
-            target_session_attrs="read-write",
-            server_settings={"search_path": schema, "application_name": "barid migrations"},
-        )
+        return await _connect(url, search_path=schema, application_name="barid migrations")
 
     engine = create_async_engine("postgresql+asyncpg://", async_creator=connect, poolclass=NullPool)
     async with engine.begin() as connection:
