@@ -77,13 +77,17 @@ MAILBOX_SUBSCRIBE = Operation("mail.v1.mailstore.mailbox.subscribe", MailboxSubs
 
 
 class ViewRequest(Message):
-    """The messages of a mailbox from `after_uid` on, or (`since_modseq` > 0) all that changed after that."""
+    """The messages of a mailbox from `after_uid` on, or (`since_modseq` > 0) all that changed after that.
+
+    expunged_only: what was expunged since `since_modseq`, and no rows.
+    """
 
     account: str
     mailbox: int
     after_uid: int = 0
     since_modseq: int = 0
     limit: int = 20_000
+    expunged_only: bool = False
 
 
 class ViewReply(Message):

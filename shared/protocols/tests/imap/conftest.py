@@ -56,6 +56,8 @@ from barid_protocols.imap.selected import SelectedMailbox
 from barid_protocols.imap.selected_search import candidates, rows, search_line, search_snapshot
 from barid_protocols.imap.sequence import SequenceSet
 from barid_protocols.imap.states import allows_expunge
+from barid_protocols.imap.stored_flags import stored_lines
+from barid_protocols.imap.vanished import Resync, vanished, vanished_line
 
 NOW = 784_111_777 + 3600
 """An hour after the messages came."""
@@ -81,6 +83,14 @@ class Mailbox:
     uidnext: int = 1
     modseq: int = 1
     recent_from: int = 1
+    tombstones: dict[int, int] = field(default_factory=dict)
+    forgotten: int = 0
+
+    def expunged_since(self, modseq: int) -> list[int] | None:
+        """None: nobody remembers."""
+        if modseq < self.forgotten:
+            return None
+        return [uid for uid, at in self.tombstones.items() if at > modseq]
 
     def rows(self) -> list[tuple[int, int, int]]:
         return [(uid, message.code, message.modseq) for uid, message in sorted(self.messages.items())]
@@ -107,6 +117,7 @@ class Mailbox:
         self.modseq += 1
         for uid in uids:
             del self.messages[uid]
+            self.tombstones[uid] = self.modseq
         return Changes(self.modseq, expunged=uids)
 
 
@@ -301,7 +312,9 @@ class Host:
                 return self._copy(event)
             case expunge.Expunge():
                 self._expunge(event.uids)
-                return (ok("Expunged"),)
+                lines = self.selected.poll(True)
+                code = codes.highestmodseq(self.selected.highest_modseq)
+                return (*lines, ok("Expunged", code if lines and b"QRESYNC" in self.conn.enabled else b""))
         raise AssertionError(event)
 
     @staticmethod
@@ -321,11 +334,24 @@ class Host:
             recent_from=box.recent_from,
             read_only=event.examine,
             condstore=self.conn.condstore,
+            enabled=self.conn.enabled,
         )
         if not event.examine:
             box.recent_from = box.uidnext
         lines = self.selected.opening_lines(uidvalidity=box.uidvalidity, uidnext=box.uidnext)
+        if event.resync is not None and event.resync.uidvalidity == box.uidvalidity:
+            lines += self._resync(event.resync, box)
         return (lines, ok("Selected", codes.READ_ONLY if event.examine else codes.READ_WRITE))
+
+    def _resync(self, asked: Resync, box: Mailbox) -> bytes:
+        selected = self.selected
+        assert selected is not None
+        gone = box.expunged_since(asked.modseq)
+        through = asked.known_through(selected.uids)
+        ranges = vanished(selected.uids, gone, asked.known, uidnext=box.uidnext, above=through)
+        known = SequenceSet(((1, box.uidnext),)) if asked.known is None else asked.known
+        slices = known.slices_of_uids(selected.uids)
+        return vanished_line(ranges, earlier=True) + selected.fetch_flags(slices, uid=True, changedsince=asked.modseq)
 
     def _list(self, event: listing.List) -> Answer:
         if event.asks_separator:
@@ -382,6 +408,11 @@ class Host:
         slices = selected.slices(event.messages, uid=event.uid)
         if event.page is not None:
             slices = event.page.cut_slices(slices)
+        early = []
+        if event.vanished:
+            gone = box.expunged_since(event.changedsince)
+            ranges = vanished(selected.uids, gone, event.messages, uidnext=box.uidnext)
+            early = [vanished_line(ranges, earlier=True)]
         if set(event.items) <= {Attribute.FLAGS, Attribute.UID, Attribute.MODSEQ} and Attribute.FLAGS in event.items:
             lines = selected.fetch_flags(
                 slices,
@@ -389,8 +420,8 @@ class Host:
                 modseq=Attribute.MODSEQ in event.items,
                 changedsince=event.changedsince,
             )
-            return (lines, ok("Fetched"))
-        lines = [selected.catch_up(slices)]
+            return (*early, lines, ok("Fetched"))
+        lines = [*early, selected.catch_up(slices)]
         gone = False
         for index in (index for start, stop in slices for index in range(start, stop)):
             message = box.messages.get(selected.uids[index])
@@ -398,7 +429,7 @@ class Host:
                 gone = True
                 continue
             made = [self._item(item, selected, index, message) for item in event.items]
-            lines.append(parts.fetch_line(index + 1, made))
+            lines.append(parts.fetch_line(selected.number(index), made, selected.word))
         done = no("Some messages are gone", codes.EXPUNGEISSUED) if gone else ok("Fetched")
         return (*lines, done)
 
@@ -470,7 +501,7 @@ class Host:
                     message.code, message.modseq = code, box.modseq
                 rows.append((uid, message.code, message.modseq))
         selected.apply(Changes(box.modseq, changed=rows))
-        lines = selected.stored(rows, event, complete=not gone)
+        lines = stored_lines(selected, rows, event, complete=not gone)
         if gone:
             return (lines, no("Some messages are gone", codes.EXPUNGEISSUED))
         return (lines, ok("Stored", codes.modified(modified) if modified else b""))
@@ -564,7 +595,8 @@ def read_dialogue(path: Path) -> tuple[dict[str, object], list[Turn]]:
 
 
 def elsewhere(host: Host, what: str) -> bytes:
-    """``start``, ``tls``, ``deliver BOX FLAGS``, ``flag BOX UID FLAGS``, ``expunge BOX UID…``, ``bye``."""
+    """``start``, ``tls``, ``deliver BOX FLAGS``, ``flag BOX UID FLAGS``, ``expunge BOX UID…``, ``forget BOX``,
+    ``bye``."""
     verb, *words = what.split()
     match verb, words:
         case "start", []:
@@ -572,6 +604,9 @@ def elsewhere(host: Host, what: str) -> bytes:
         case "tls", []:
             host.conn.tls_started()
             return b""
+        case "forget", [name]:
+            host.mailboxes[name].forgotten = host.mailboxes[name].modseq
+            host.mailboxes[name].tombstones.clear()
         case "bye", []:
             return host.conn.bye("Shutting down")
         case "deliver", [name, *flags]:

@@ -5,6 +5,7 @@ from barid_protocols.imap.commands.store import Store, StoreAction
 from barid_protocols.imap.flags import FLAGGED, SEEN, FlagSet, FlagTable
 from barid_protocols.imap.selected import SelectedMailbox
 from barid_protocols.imap.sequence import SequenceSet
+from barid_protocols.imap.stored_flags import stored_lines
 
 
 def three() -> SelectedMailbox:
@@ -25,7 +26,7 @@ def test_a_change_newer_than_the_reply_to_a_store_is_still_told() -> None:
     selected = three()
     selected.apply(Changes(5, changed=[(1, SEEN | FLAGGED, 5)]))
     store = Store(b"t", b"STORE", SequenceSet(((1, 1),)), StoreAction.ADD, FlagSet(SEEN))
-    assert selected.stored([(1, SEEN, 4)], store) == b"* 1 FETCH (FLAGS (\\Seen))\r\n"
+    assert stored_lines(selected, [(1, SEEN, 4)], store) == b"* 1 FETCH (FLAGS (\\Seen))\r\n"
     assert selected.poll(False) == [b"* 1 FETCH (UID 1 FLAGS (\\Seen \\Flagged))\r\n"]
 
 

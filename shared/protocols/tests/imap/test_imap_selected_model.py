@@ -16,6 +16,7 @@ from barid_protocols.imap.commands.store import Store, StoreAction
 from barid_protocols.imap.flags import FlagSet, FlagTable
 from barid_protocols.imap.selected import SelectedMailbox
 from barid_protocols.imap.sequence import SequenceSet
+from barid_protocols.imap.stored_flags import stored_lines
 
 FETCH = re.compile(rb"\* (\d+) FETCH \((?:UID (\d+) ?)?(?:FLAGS \(([^)]*)\) ?)?(?:MODSEQ \((\d+)\))?\)")
 masks = st.integers(0, 31)
@@ -188,7 +189,7 @@ class SelectedMailboxModel(RuleBasedStateMachine):
         self.news.append(Changes(self.modseq, changed=rows))
         command = Store(b"t", b"UID STORE" if uid else b"STORE", SequenceSet(()), action, flags, silent)
         complete = len(rows) == len(indexes)
-        lines = self.selected.stored(rows, command, complete=complete)
+        lines = stored_lines(self.selected, rows, command, complete=complete)
         if silent and complete:
             for index in indexes:
                 self.client.store(index, action, self.names(self.table.code(mask, keywords)))

@@ -13,6 +13,7 @@ from barid_runtime.ids import new_mail_id
 from ..policy import deadlines
 from ..views.columns import uid_column
 from .asking import ask_until_known
+from .expunging import highest_modseq
 from .problems import EXPUNGE_ISSUED
 from .selection import Selection
 from .storing import selected_for_change
@@ -63,7 +64,7 @@ async def _copy(session: "ImapSession", selection: Selection, command: Copy | Mo
         if code:
             session.write(responses.untagged_ok("Moved", code))
         await shelf.catch_up(view, reply.modseq)
-        code = b""
+        code = highest_modseq(session, selection, command.name) if code else b""
     if not command.uid and len(uid_column(reply.source)) < len(uids):
         return EXPUNGE_ISSUED
     return ok("Moved" if move else "Copied", code)

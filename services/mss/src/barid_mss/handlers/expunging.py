@@ -1,13 +1,15 @@
-"""EXPUNGE and UID EXPUNGE (RFC 3501 §6.4.3, RFC 4315 §2.1)."""
+"""EXPUNGE and UID EXPUNGE (RFC 3501 §6.4.3, RFC 4315 §2.1), with HIGHESTMODSEQ (RFC 7162 §3.2.7, §3.2.9)."""
 
 from typing import TYPE_CHECKING
 
 from barid_contracts.store import EXPUNGE, ExpungeRequest
+from barid_protocols.imap import codes
 from barid_protocols.imap.commands.expunge import Expunge
 from barid_protocols.imap.responses import Completion, ok
 from barid_runtime.bus.typed import call
 
 from ..policy import deadlines
+from .selection import Selection
 from .storing import selected_for_change
 
 if TYPE_CHECKING:
@@ -27,4 +29,12 @@ async def expunge(session: "ImapSession", command: Expunge) -> Completion:
         session.desk.bus, EXPUNGE, request, timeout=deadlines.of_change(len(selected) if uids is None else len(uids))
     )
     await session.desk.shelf.catch_up(view, reply.modseq)
-    return ok("Expunged")
+    return ok("Expunged", highest_modseq(session, selection, command.name) if reply.expunged else b"")
+
+
+def highest_modseq(session: "ImapSession", selection: Selection, command: bytes) -> bytes:
+    """The code of a tagged OK behind which the client is told of all that was expunged (RFC 7162 §3.2.7)."""
+    if b"QRESYNC" not in session.core.enabled:
+        return b""
+    session.poll(command)
+    return codes.highestmodseq(selection.selected.highest_modseq)

@@ -11,9 +11,12 @@ if TYPE_CHECKING:
 class FetchLine:
     """One FETCH in the making. Unless a part of it is streamed it goes behind the `lines` that wait to be written."""
 
-    def __init__(self, session: "ImapSession", number: int, parts: list[bytes], lines: list[bytes]) -> None:
+    def __init__(
+        self, session: "ImapSession", number: int, word: bytes, parts: list[bytes], lines: list[bytes]
+    ) -> None:
         self._session = session
         self._number = number
+        self._word = word
         self._parts = parts
         self._lines = lines
         self._begun = False
@@ -38,4 +41,4 @@ class FetchLine:
     def _written(self) -> bytes:
         if self._begun:
             return b"".join([b" " + part for part in self._parts])
-        return fetch_responses.fetch_start(self._number, self._parts)
+        return fetch_responses.fetch_start(self._number, self._parts, self._word)

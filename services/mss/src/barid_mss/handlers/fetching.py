@@ -30,6 +30,7 @@ from .sections import needs_bytes
 from .selection import Selection
 from .slices import as_slices, indexes, pieces
 from .storing import store_flags
+from .vanishing import gone_since
 
 if TYPE_CHECKING:
     from .imap_session import ImapSession
@@ -61,6 +62,8 @@ async def fetch(session: "ImapSession", command: Fetch) -> Completion:
     selection = session.selection
     assert selection is not None
     slices = selection.selected.slices(command.messages, uid=command.uid)
+    if command.vanished and command.changedsince is not None and not command.messages.saved:
+        session.write(await gone_since(session, selection, command.changedsince, command.messages))
     if command.page is not None:
         slices = command.page.cut_slices(slices)
     if load_of(command.items) is Load.SNAPSHOT:
@@ -84,7 +87,8 @@ async def _from_snapshot(session: "ImapSession", selection: Selection, command: 
         else:
             found = indexes(piece)
             uids = selected.uids
-            lines = fetch_responses.uid_lines([each + 1 for each in found], [uids[each] for each in found])
+            numbers = [selected.number(each) for each in found]
+            lines = fetch_responses.uid_lines(numbers, [uids[each] for each in found], selected.word)
         session.write(lines)
 
 
@@ -95,7 +99,7 @@ def _modseq_lines(selection: Selection, command: Fetch, piece: Slices) -> bytes:
         if command.changedsince is None or selected.modseqs[index] > command.changedsince:
             parts = [fetch_responses.uid_part(selected.uids[index])] if Attribute.UID in command.items else []
             parts.append(fetch_responses.modseq_part(selected.modseqs[index]))
-            lines.append(fetch_responses.fetch_line(index + 1, parts))
+            lines.append(fetch_responses.fetch_line(selected.number(index), parts, selected.word))
     return b"".join(lines)
 
 
@@ -171,7 +175,8 @@ class _Fetching:
             if card is None:
                 self._missing = True
                 continue
-            line = FetchLine(self._session, index + 1, self._plain_parts(index, card, flags=index in told), lines)
+            parts = self._plain_parts(index, card, flags=index in told)
+            line = FetchLine(self._session, selected.number(index), selected.word, parts, lines)
             if self._sections is not None:
                 await self._sections.add(line, selected.uids[index], card)
             size += line.end()

@@ -1,4 +1,4 @@
-"""SELECT, EXAMINE, CLOSE, UNSELECT."""
+"""SELECT and EXAMINE (with QRESYNC, RFC 7162 §3.2.5), CLOSE, UNSELECT."""
 
 from typing import TYPE_CHECKING
 
@@ -14,6 +14,7 @@ from barid_runtime.bus.typed import call
 from ..policy import deadlines
 from .listing import mailbox_id
 from .selection import Selection
+from .vanishing import resync
 
 if TYPE_CHECKING:
     from .imap_session import ImapSession
@@ -30,13 +31,17 @@ async def select(session: "ImapSession", command: Select) -> Completion:
         lease.close()
         raise ConnectionResetError
     view = lease.view
-    selection = Selection(lease, session, read_only=command.examine, condstore=session.core.condstore)
+    selection = Selection(
+        lease, session, read_only=command.examine, condstore=session.core.condstore, enabled=session.core.enabled
+    )
     session.select(selection)
     session.write(
         selection.selected.opening_lines(
             uidvalidity=view.uidvalidity, uidnext=view.uidnext, mailboxid=mailbox_id(view.id)
         )
     )
+    if command.resync is not None and command.resync.uidvalidity == view.uidvalidity:
+        await resync(session, selection, command.resync)
     return ok("Selected", codes.READ_ONLY if command.examine else codes.READ_WRITE)
 
 

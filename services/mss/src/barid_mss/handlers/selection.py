@@ -1,5 +1,6 @@
 """The mailbox that a session has selected: its lease of a view, and the snapshot that it has announced."""
 
+from collections.abc import Set as AbstractSet
 from typing import Protocol
 
 from barid_protocols.imap.selected import SelectedMailbox
@@ -25,7 +26,9 @@ class Selection:
     §2.3.2 asks of those who can't know.
     """
 
-    def __init__(self, lease: Lease, audience: Audience, *, read_only: bool, condstore: bool) -> None:
+    def __init__(
+        self, lease: Lease, audience: Audience, *, read_only: bool, condstore: bool, enabled: AbstractSet[bytes]
+    ) -> None:
         view = lease.view
         recent_from: int | None = None
         if view.recent_owner is None:
@@ -43,6 +46,7 @@ class Selection:
             recent_from=recent_from,
             read_only=read_only,
             condstore=condstore,
+            enabled=enabled,
         )
         lease.watch(self)
 

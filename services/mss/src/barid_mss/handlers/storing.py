@@ -9,6 +9,7 @@ from barid_protocols.imap.commands.store import Store, StoreAction
 from barid_protocols.imap.errors import UserError
 from barid_protocols.imap.flags import SYSTEM_FLAG_NAMES, FlagSet
 from barid_protocols.imap.responses import Completion, ok
+from barid_protocols.imap.stored_flags import stored_lines
 from barid_runtime.bus.typed import call
 
 from ..policy import deadlines
@@ -80,7 +81,7 @@ async def store(session: "ImapSession", command: Store) -> Completion:
     modified = frozenset(reply.modified)
     rows = _rows(selection, reply, modified)
     missing = not reply.partial and len(rows) + len(modified) < len(uids)
-    session.write(selected.stored(rows, command, complete=not missing))
+    session.write(stored_lines(selected, rows, command, complete=not missing))
     if modified:
         numbers = sorted(modified) if command.uid else _numbers(selection, modified)
         return ok("Some were changed by others", codes.modified(numbers))

@@ -21,6 +21,8 @@ AFTER_LOGIN = (
     b"UNSELECT",
     b"MOVE",
     b"CONDSTORE",
+    b"QRESYNC",
+    b"UIDONLY",
     b"STATUS=SIZE",
     b"ESEARCH",
     b"SEARCHRES",
@@ -31,7 +33,7 @@ AFTER_LOGIN = (
     b"BINARY",
 )
 
-ENABLEABLE = frozenset({b"CONDSTORE"})
+ENABLEABLE = frozenset({b"CONDSTORE", b"QRESYNC", b"UIDONLY"})
 """What ENABLE may switch on (RFC 5161 §3.1); other names are passed over in silence."""
 
 LITERAL_MINUS_MAX = 4096

@@ -32,7 +32,7 @@ from barid_protocols.imap.commands.enable import Enable
 from barid_protocols.imap.commands.idle import Idle, IdleDone
 from barid_protocols.imap.errors import ImapError, LocalProtocolError
 from barid_protocols.imap.framing import InputBuffer
-from barid_protocols.imap.gate import ServerProfile, completion_of
+from barid_protocols.imap.gate import ServerProfile, completion_of, not_enabled
 from barid_protocols.imap.intake import MAX_COMMAND, Ask, HangUp, Intake, MessageAsked, Rejected
 from barid_protocols.imap.responses import Completion, Status
 from barid_protocols.imap.states import State, after
@@ -221,6 +221,8 @@ class ServerConnection:
             case b"ENABLE":
                 assert isinstance(command, Enable)
                 self.enabled.update(command.capabilities)
+                if command.enables_condstore:
+                    self.enabled.add(b"CONDSTORE")
                 self._out.append(responses.enabled(command.capabilities))
             case b"LOGIN" | b"AUTHENTICATE":
                 self._intake.widen()
@@ -278,6 +280,9 @@ class ServerConnection:
         return _AGAIN
 
     def _dispatch(self, command: Command) -> _Outcome:
+        if (refused := not_enabled(command, self.enabled)) is not None:
+            self._reject(command.tag, refused)
+            return _AGAIN
         if command.enables_condstore and not isinstance(command, Enable):
             self.enabled.add(b"CONDSTORE")
         self._current = command

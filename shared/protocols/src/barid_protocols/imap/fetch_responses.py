@@ -23,10 +23,14 @@ def flags_lines(
     *,
     uids: Iterable[int] | None = None,
     modseqs: Iterable[int] | None = None,
+    word: bytes = b"FETCH",
 ) -> bytes:
-    """One FETCH with FLAGS a message; the columns run in step. ``flag_texts`` are parenthesised lists."""
+    """One FETCH with FLAGS a message; the columns run in step. ``flag_texts`` are parenthesised lists.
+
+    ``word`` is UIDFETCH where ``numbers`` are UIDs (RFC 9586).
+    """
     columns: list[Iterable[int | str]] = [numbers]
-    template = "* %d FETCH ("
+    template = f"* %d {word.decode('ascii')} ("
     if uids is not None:
         template += "UID %d "
         columns.append(uids)
@@ -38,8 +42,8 @@ def flags_lines(
     return _lines(template + ")\r\n", columns)
 
 
-def uid_lines(numbers: Iterable[int], uids: Iterable[int]) -> bytes:
-    return _lines("* %d FETCH (UID %d)\r\n", [numbers, uids])
+def uid_lines(numbers: Iterable[int], uids: Iterable[int], word: bytes = b"FETCH") -> bytes:
+    return _lines(f"* %d {word.decode('ascii')} (UID %d)\r\n", [numbers, uids])
 
 
 def _lines(template: str, columns: list[Iterable[int | str]]) -> bytes:
@@ -50,17 +54,17 @@ def _lines(template: str, columns: list[Iterable[int | str]]) -> bytes:
     return "".join(blocks).encode("ascii")
 
 
-def fetch_line(number: int, parts: Iterable[bytes]) -> bytes:
+def fetch_line(number: int, parts: Iterable[bytes], word: bytes = b"FETCH") -> bytes:
     """A whole FETCH from its parts, each made by one of the functions below."""
-    return b"* %d FETCH (%b)\r\n" % (number, b" ".join(parts))
+    return b"* %d %b (%b)\r\n" % (number, word, b" ".join(parts))
 
 
-def fetch_start(number: int, parts: Iterable[bytes]) -> bytes:
+def fetch_start(number: int, parts: Iterable[bytes], word: bytes = b"FETCH") -> bytes:
     """The beginning of a FETCH whose last part is streamed: end ``parts`` with :func:`section_start`.
 
     Then send exactly the promised octets, then :data:`FETCH_END`.
     """
-    return b"* %d FETCH (%b" % (number, b" ".join(parts))
+    return b"* %d %b (%b" % (number, word, b" ".join(parts))
 
 
 FETCH_END = b")\r\n"

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
 from barid_protocols.imap import capabilities, codes, responses
 from barid_protocols.imap.commands import COMMANDS
+from barid_protocols.imap.commands.base import Command
 from barid_protocols.imap.errors import ImapError, ServerError, SyntaxProblem, UserError
 from barid_protocols.imap.grammar import Cursor
 from barid_protocols.imap.responses import Completion
@@ -68,6 +70,15 @@ def head(text: bytes, state: State, profile: ServerProfile) -> tuple[bytes, byte
     if name in (b"LOGIN", b"AUTHENTICATE") and not (profile.tls_active or profile.plaintext_allowed):
         raise UserError("Log-in is disabled until TLS is active", codes.PRIVACYREQUIRED)
     return tag, name, Cursor(text, match.end())
+
+
+def not_enabled(command: Command, enabled: AbstractSet[bytes]) -> Completion | None:
+    """The BAD for a command that what the client has enabled, or has not, forbids."""
+    if command.needs_qresync and b"QRESYNC" not in enabled:
+        return responses.bad("Enable QRESYNC first", codes.CLIENTBUG)
+    if b"UIDONLY" in enabled and command.by_number:
+        return responses.bad("Messages are named by UID here", codes.UIDREQUIRED)
+    return None
 
 
 def tag_of(text: bytes) -> bytes:

@@ -20,16 +20,20 @@ from __future__ import annotations
 from array import array
 from bisect import bisect_left
 from collections.abc import Iterable, Sequence
+from collections.abc import Set as AbstractSet
 from itertools import compress
 
 from barid_protocols.imap import codes as response_codes
 from barid_protocols.imap import responses
 from barid_protocols.imap.changes import Changes, Columns, Row, Slices
-from barid_protocols.imap.commands.store import Store
-from barid_protocols.imap.fetch_responses import fetch_line, flags_lines, flags_part, modseq_part, uid_part
+from barid_protocols.imap.fetch_responses import flags_lines
 from barid_protocols.imap.flags import SEEN, FlagTable
 from barid_protocols.imap.sequence import SequenceSet
 from barid_protocols.imap.unannounced import Unannounced
+from barid_protocols.imap.vanished import vanished_line
+
+_VANISHING = frozenset({b"QRESYNC", b"UIDONLY"})
+"""Once either is enabled EXPUNGE is never sent again, VANISHED is (RFC 7162 §3.2.10.2, RFC 9586 §3)."""
 
 _FEW_RUNS = 8
 """Up to here entries are cut out of the arrays one run at a time; a cut moves all that follows."""
@@ -47,14 +51,19 @@ class SelectedMailbox:
         recent_from: int | None = None,
         read_only: bool = False,
         condstore: bool = False,
+        enabled: AbstractSet[bytes] = frozenset(),
     ) -> None:
-        r"""``columns`` are copied. UIDs from ``recent_from`` on are \Recent in this session; None: none is."""
+        r"""``columns`` are copied. UIDs from ``recent_from`` on are \Recent in this session; None: none is.
+
+        ``enabled``: what the client has enabled, as it is at any time: QRESYNC and UIDONLY change how things are said.
+        """
         self.uids = array("I", columns.uids)
         self.codes = array("I", columns.codes)
         self.modseqs = array("Q", columns.modseqs)
         self.table = table
         self.read_only = read_only
         self.condstore = condstore
+        self._enabled = enabled
         self.highest_modseq = highest_modseq
         self._recent_from = recent_from
         self._recent_told = self.recent_count
@@ -90,6 +99,23 @@ class SelectedMailbox:
     def has_news(self) -> bool:
         """Whether ``poll(True)`` would say anything."""
         return bool(self._news)
+
+    @property
+    def uidonly(self) -> bool:
+        """Whether messages are named by their UIDs and by nothing else (RFC 9586)."""
+        return b"UIDONLY" in self._enabled
+
+    @property
+    def word(self) -> bytes:
+        """The name of FETCH data."""
+        return b"UIDFETCH" if self.uidonly else b"FETCH"
+
+    def number(self, index: int) -> int:
+        """What a message is called in FETCH data."""
+        return self.uids[index] if self.uidonly else index + 1
+
+    def numbers(self, start: int, stop: int) -> Sequence[int]:
+        return self.uids[start:stop] if self.uidonly else range(start + 1, stop + 1)
 
     def index_of(self, uid: int) -> int | None:
         index = bisect_left(self.uids, uid)
@@ -136,7 +162,7 @@ class SelectedMailbox:
             recent_count=self._recent_told,
             uidvalidity=uidvalidity,
             uidnext=uidnext,
-            first_unseen=self.first_unseen(),
+            first_unseen=None if self.uidonly else self.first_unseen(),
             keywords=self._keywords,
             read_only=self.read_only,
             highest_modseq=self.highest_modseq,
@@ -189,7 +215,8 @@ class SelectedMailbox:
         self.highest_modseq = max(self.highest_modseq, self._news.settled_modseq)
 
     def _announce_expunged(self) -> bytes:
-        indexes = [bisect_left(self.uids, uid) for uid in sorted(self._news.expunged)]
+        gone = sorted(self._news.expunged)
+        indexes = [bisect_left(self.uids, uid) for uid in gone]
         self._news.expunged.clear()
         runs: list[list[int]] = []
         for index in indexes:
@@ -208,6 +235,8 @@ class SelectedMailbox:
             self.uids = array("I", compress(self.uids, kept))
             self.codes = array("I", compress(self.codes, kept))
             self.modseqs = array("Q", compress(self.modseqs, kept))
+        if not self._enabled.isdisjoint(_VANISHING):
+            return vanished_line(SequenceSet.of(gone).ranges)
         # From the highest down, so that no number shifts another.
         return responses.expunge_lines([index + 1 for index in reversed(indexes)])
 
@@ -230,10 +259,11 @@ class SelectedMailbox:
 
     def _lines_of(self, indexes: Sequence[int], *, uid: bool, modseq: bool) -> bytes:
         return flags_lines(
-            [index + 1 for index in indexes],
+            [self.number(index) for index in indexes],
             [self.flag_text(index) for index in indexes],
             uids=[self.uids[index] for index in indexes] if uid else None,
             modseqs=[self.modseqs[index] for index in indexes] if modseq else None,
+            word=self.word,
         )
 
     def enable_condstore(self) -> bytes:
@@ -283,49 +313,22 @@ class SelectedMailbox:
                 if low < high:
                     lines.append(
                         flags_lines(
-                            range(low + 1, high + 1),
+                            self.numbers(low, high),
                             map(texts.__getitem__, self.codes[low:high]),
                             uids=self.uids[low:high] if uid else None,
                             modseqs=self.modseqs[low:high] if modseq else None,
+                            word=self.word,
                         )
                     )
         return b"".join(lines)
 
-    def stored(self, rows: Iterable[Row], store: Store, *, complete: bool = True) -> bytes:
-        """The FETCH lines owed for a STORE, whose outcome by message is ``rows``.
-
-        After ``.SILENT`` the client works the new flags out by itself, from what it was told; where that would be
-        wrong, because another session changed them too, it is told. With CONDSTORE it always learns the MODSEQ
-        (RFC 7162 §3.1.3). ``complete`` False: messages were missing and the command will end in NO, after which no
-        client assumes anything; so all is told.
-        """
-        silent = store.silent and complete
-        lines: list[bytes] = []
-        expected: dict[int, int] = {}
-        for row in rows:
-            uid, code, modseq = row
-            index = self.index_of(uid)
-            if index is None:
-                continue
-            before = self.codes[index]
-            if before not in expected:
-                expected[before] = self.table.code(
-                    *store.action.applied(self.table.mask(before), self.table.keywords(before), store.flags)
-                )
-            waiting = self._news.changed.get(uid)
-            if waiting is not None and waiting[2] <= modseq:
-                del self._news.changed[uid]
-            if modseq >= self.modseqs[index]:
-                self._announce_keywords({code}, lines)
-                self.codes[index] = code
-                self.modseqs[index] = modseq
-            number = index + 1
-            parts = [uid_part(uid)] if store.uid else []
-            if not silent or self.codes[index] != expected[before]:
-                parts.append(flags_part(self.flag_text(index)))
-            elif not self.condstore:
-                continue
-            if self.condstore:
-                parts.append(modseq_part(self.modseqs[index]))
-            lines.append(fetch_line(number, parts))
-        return b"".join(lines)
+    def take_stored(self, index: int, row: Row, lines: list[bytes]) -> None:
+        """Take in what a STORE made of a message, as told by the FETCH line that follows; see :mod:`.stored_flags`."""
+        uid, code, modseq = row
+        waiting = self._news.changed.get(uid)
+        if waiting is not None and waiting[2] <= modseq:
+            del self._news.changed[uid]
+        if modseq >= self.modseqs[index]:
+            self._announce_keywords({code}, lines)
+            self.codes[index] = code
+            self.modseqs[index] = modseq

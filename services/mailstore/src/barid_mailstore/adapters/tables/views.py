@@ -77,7 +77,7 @@ def _view(cursor: Cursor, request: ViewRequest) -> ViewReply:
         sql, parameters = _VIEW_SINCE, (request.mailbox, request.after_uid, request.since_modseq, limit + 1)
     else:
         sql, parameters = _VIEW, (request.mailbox, request.after_uid, limit + 1)
-    rows = cursor.all(sql, parameters)
+    rows = [] if request.expunged_only else cursor.all(sql, parameters)
     more = len(rows) > limit
     if more:
         rows.pop()

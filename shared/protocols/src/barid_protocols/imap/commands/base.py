@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 from barid_protocols.imap.grammar import Cursor
 
+_BY_NUMBER = frozenset({b"FETCH", b"STORE", b"SEARCH", b"COPY", b"MOVE"})
+
 
 @dataclass(frozen=True, slots=True)
 class Command:
@@ -19,6 +21,16 @@ class Command:
     def uid(self) -> bool:
         """Whether numbers of this command, and of its answer, are UIDs."""
         return self.name.startswith(b"UID ")
+
+    @property
+    def by_number(self) -> bool:
+        """Whether it or its answer names messages by their numbers, which UIDONLY forbids (RFC 9586 §3)."""
+        return self.name in _BY_NUMBER
+
+    @property
+    def needs_qresync(self) -> bool:
+        """Whether it is an error unless QRESYNC was enabled (RFC 7162 §3.2.3)."""
+        return False
 
     @property
     def enables_condstore(self) -> bool:

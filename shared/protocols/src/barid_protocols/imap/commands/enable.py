@@ -17,7 +17,8 @@ class Enable(Command):
 
     @property
     def enables_condstore(self) -> bool:
-        return b"CONDSTORE" in self.capabilities
+        """QRESYNC includes it (RFC 7162 §3.2.3)."""
+        return b"CONDSTORE" in self.capabilities or b"QRESYNC" in self.capabilities
 
 
 def parse(tag: bytes, name: bytes, cursor: Cursor) -> Enable:

@@ -1,4 +1,5 @@
-"""FETCH and UID FETCH (RFC 3501 §6.4.5, §6.4.8) with CHANGEDSINCE (RFC 7162 §3.1.4) and PARTIAL (RFC 9394 §3.3)."""
+"""FETCH and UID FETCH (RFC 3501 §6.4.5, §6.4.8) with CHANGEDSINCE and VANISHED (RFC 7162 §3.1.4, §3.2.6)
+and PARTIAL (RFC 9394 §3.3)."""
 
 from __future__ import annotations
 
@@ -23,6 +24,12 @@ class Fetch(Command):
     items: tuple[FetchItem, ...]
     changedsince: int | None = None
     page: Page | None = None
+    vanished: bool = False
+    """What of the set went since ``changedsince`` is asked for, too."""
+
+    @property
+    def needs_qresync(self) -> bool:
+        return self.vanished
 
     @property
     def enables_condstore(self) -> bool:
@@ -36,12 +43,15 @@ def parse(tag: bytes, name: bytes, cursor: Cursor) -> Fetch:
     items = parse_items(cursor)
     changedsince: int | None = None
     page: Page | None = None
+    vanished = False
     if cursor.accept(b" ("):
         while True:
             match cursor.keyword():
                 case b"CHANGEDSINCE":
                     cursor.space()
                     changedsince = cursor.modseq()
+                case b"VANISHED" if name == b"UID FETCH":
+                    vanished = True
                 case b"PARTIAL" if name == b"UID FETCH":
                     cursor.space()
                     page = parse_page(cursor)
@@ -50,9 +60,11 @@ def parse(tag: bytes, name: bytes, cursor: Cursor) -> Fetch:
             if not cursor.accept(b" "):
                 break
         cursor.expect(b")")
+        if vanished and changedsince is None:
+            raise SyntaxProblem("VANISHED needs CHANGEDSINCE")
         if changedsince is not None and Attribute.MODSEQ not in items:
             items = (*items, Attribute.MODSEQ)
     cursor.end()
     if name == b"UID FETCH" and Attribute.UID not in items:
         items = (Attribute.UID, *items)
-    return Fetch(tag, name, messages, items, changedsince, page)
+    return Fetch(tag, name, messages, items, changedsince, page, vanished)

@@ -31,6 +31,12 @@ class Search(Command):
     returns: Returns | None = None
 
     @property
+    def by_number(self) -> bool:
+        return not self.uid or any(
+            isinstance(leaf, search.InNumbers) and not leaf.numbers.saved for leaf in search.leaves(self.key)
+        )
+
+    @property
     def enables_condstore(self) -> bool:
         return search.uses_modseq(self.key)
 
