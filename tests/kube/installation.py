@@ -17,6 +17,7 @@ from .kubectl import PROGRAM, Kubectl, Object
 
 ROOT = Path(__file__).resolve().parents[2]
 OVERLAY = Path(__file__).parent / "overlay"
+NAMESPACE = ROOT / "deploy/k8s/base/namespace.yaml"
 
 SERVICES = ("directory", "smtp-ingress", "relay", "mda", "mailstore", "mss", "admin")
 PARTS = ("nats", "postgres", "s3")
@@ -66,7 +67,7 @@ class Installation(MailSystem):
 
     def install(self, routes: dict[str, Endpoint]) -> None:
         """routes: domain → host of the tests that takes mail for it, by an address that pods reach."""
-        self.kubectl("create", "-f", str(ROOT / "deploy/k8s/base/namespace.yaml"), "--save-config")
+        self.kubectl("create", "-f", str(NAMESPACE), "--save-config")
         secrets = subprocess.run(
             [sys.executable, ROOT / "deploy/make_secrets.py", "kubernetes"], capture_output=True, text=True, check=True
         )
@@ -96,8 +97,10 @@ class Installation(MailSystem):
         }
         written = {listener: f"{host}:{port}" for listener, (host, port) in found.items()}
         key = base64.b64decode(self.kubectl.get("secret", "admin")["data"]["admin_api_key"]).decode()
-        (self.folder / "ready.json").write_text(json.dumps({**written, "api_key": key}))
-        (self.data / "running.json").write_text(json.dumps({"listeners": {"kubernetes": written}}))
+        # As `barid up` writes them; the process that keeps the ports is this one.
+        status = {"listeners": {"kubernetes": written}, "pids": {"barid": os.getpid()}, "api_key": key}
+        for file in (self.folder / "ready.json", self.data / "running.json"):
+            file.write_text(json.dumps(status))
         self._read_status()
         return self
 
@@ -105,7 +108,7 @@ class Installation(MailSystem):
         self.forwarder.close()
 
     def remove(self) -> None:
-        self.kubectl("delete", "namespace", "barid", "--wait=true", "--timeout=180s", within=200)
+        self.kubectl("delete", "-f", str(NAMESPACE), "--timeout=180s", within=200)
 
     def log(self, most: int = 4_000) -> str:
         return self.kubectl.told()[-most:]

@@ -33,7 +33,7 @@ class Kubectl:
         )
         if done.returncode:
             raise KubectlError(f"kubectl {' '.join(arguments)}: {done.stderr.strip()}")
-        if "Warning:" in done.stderr and "Immediate deletion" not in done.stderr:
+        if "Warning:" in done.stderr and arguments[0] in ("apply", "create"):
             raise KubectlError(f"kubectl {' '.join(arguments)}: {done.stderr.strip()}")
         return done.stdout
 

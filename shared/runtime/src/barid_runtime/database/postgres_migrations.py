@@ -36,7 +36,7 @@ async def present(url: str, schema: str) -> str | None:
         finally:
             await connection.close()
     except _FAILURES as error:
-        raise DatabaseError(f"PostgreSQL at {place_of(url)} can't be used: {_reason(error)}") from error
+        raise unusable(url, error) from error
 
 
 async def _revision(connection: Any, schema: str) -> str | None:
@@ -50,10 +50,6 @@ async def _connect(url: str, **settings: str) -> Any:
     return await asyncpg.connect(
         url, timeout=CONNECT_SECONDS, target_session_attrs="read-write", server_settings=settings
     )
-
-
-def _reason(error: BaseException) -> str:
-    return str(error) or type(error).__name__
 
 
 async def migrate(url: str, schema: str, package: str, *, to: str = "") -> None:
@@ -90,12 +86,19 @@ async def _from_snapshot(url: str, schema: str, package: str, needed: str) -> bo
                 await connection.execute(f"SELECT pg_advisory_xact_lock({_LOCK})")
                 if (found := await _revision(connection, schema)) is not None:
                     return found == needed
-                await connection.execute(f'CREATE SCHEMA IF NOT EXISTS "{schema}"')
+                # Not IF NOT EXISTS: that asks for the right to make it, also where somebody made it for us.
+                if await connection.fetchval("SELECT to_regnamespace($1)", f'"{schema}"') is None:
+                    await connection.execute(f'CREATE SCHEMA "{schema}"')
                 await connection.execute(script)
         finally:
             await connection.close()
+    except asyncpg.InsufficientPrivilegeError as error:
+        raise DatabaseError(
+            f"schema {schema} can't be made at {place_of(url)}: {error}; let our role make it"
+            " (GRANT CREATE ON DATABASE), or make it for that role (CREATE SCHEMA … AUTHORIZATION)"
+        ) from error
     except _FAILURES as error:
-        raise DatabaseError(f"schema {schema} of {place_of(url)} can't be made: {_reason(error)}") from error
+        raise unusable(url, error) from error
     return True
 
 
