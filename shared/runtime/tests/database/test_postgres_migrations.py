@@ -12,6 +12,7 @@ import pytest_asyncio
 
 from barid_runtime.database import postgres_migrations as migrations
 from barid_runtime.database.embedded import EmbeddedPostgres
+from barid_runtime.database.migrations import check
 from barid_runtime.database.port import DatabaseError
 
 EXAMPLE = Path(__file__).parent / "example_migrations"
@@ -52,6 +53,39 @@ async def test_a_new_schema_gets_the_newest_revision_and_the_second_start_does_n
 
     monkeypatch.setattr(sys, "executable", "/bin/false")
     await migrations.migrate(url, "letters", PACKAGE)
+
+
+async def test_a_snapshot_makes_a_new_schema_without_alembic_and_what_alembic_makes(
+    package: Path, postgres_server: EmbeddedPostgres, admin: "asyncpg.Connection", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = postgres_server.url()
+    await migrations.migrate(url, "letters", PACKAGE)
+    made_by_alembic = await columns(admin)
+    await admin.execute("DROP SCHEMA letters CASCADE")
+
+    (package / migrations.SNAPSHOT).write_text(migrations.snapshot(PACKAGE))
+    monkeypatch.setattr(sys, "executable", "/bin/false")
+    await asyncio.gather(*[migrations.migrate(url, "letters", PACKAGE) for _ in range(3)])
+    assert await migrations.present(url, "letters") == "0002"
+    assert await columns(admin) == made_by_alembic
+
+
+async def test_a_stale_snapshot_is_ignored_and_reported(
+    package: Path, postgres_server: EmbeddedPostgres, admin: "asyncpg.Connection"
+) -> None:
+    (package / migrations.SNAPSHOT).write_text("-- revision 0001\nCREATE GIBBERISH;\n")
+    await migrations.migrate(postgres_server.url(), "letters", PACKAGE)
+    assert await migrations.present(postgres_server.url(), "letters") == "0002"
+    assert [fault.partition(":")[0] for fault in check(PACKAGE)] == ["schema.postgres.sql is stale"]
+
+
+async def columns(admin: "asyncpg.Connection") -> list[tuple[str, ...]]:
+    rows = await admin.fetch(
+        "SELECT table_name, column_name, data_type, is_nullable, column_default FROM information_schema.columns"
+        " WHERE table_schema = 'letters' ORDER BY 1, 2"
+    )
+    indexes = await admin.fetch("SELECT tablename, indexdef FROM pg_indexes WHERE schemaname = 'letters' ORDER BY 1, 2")
+    return [tuple(row) for row in [*rows, *indexes]]
 
 
 async def test_replicas_that_start_at_once(

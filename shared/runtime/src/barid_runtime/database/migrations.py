@@ -4,9 +4,9 @@ How a service declares them: a package, by custom called `barid_<service>.adapte
 
 - `versions/NNNN_what.py`: Alembic migrations in one line, `revision = "NNNN"` as in the file's name and
   `down_revision` the one before (None for the first); `upgrade()` uses `op.execute(…)` or `op.create_table(…)`.
-- `schema.sql` (optional): what all of them lead to, made by
-  `python -m barid_runtime.database.migrations --snapshot <package>`. A new file is made from it in some milliseconds
-  instead of the half second that Alembic takes. It says its revision and is ignored unless that is the newest.
+- `schema.sql` and `schema.postgres.sql` (optional): what all of them lead to, made by
+  `python -m barid_runtime.database.migrations --snapshot <package>`. A new file, or schema, is made from it in some
+  milliseconds instead of the second that Alembic takes. It says its revision and is ignored unless that is the newest.
 
 and a test that calls `check(package)`, which says what is wrong with them. Then, in `start`, before `open_database`:
 `await migrate(path, package)`.
@@ -34,7 +34,7 @@ from .port import DatabaseError
 
 _VERSION_FILE = re.compile(r"^(\d{4})_\w+\.py$")
 _SNAPSHOT = "schema.sql"
-_SNAPSHOT_HEAD = "-- revision "
+SNAPSHOT_HEAD = "-- revision "
 
 STDERR_MOST = 2_000
 """Characters of a failed migration's output that are passed on: its end names the cause."""
@@ -101,16 +101,17 @@ def _alone(path: Path) -> Iterator[None]:
         yield
 
 
-def _snapshot(package: str, needed: str) -> str | None:
+def snapshot_at_hand(package: str, needed: str, name: str = _SNAPSHOT) -> str | None:
+    """The text of such a file if it is of that revision."""
     try:
-        text = (folder_of(package) / _SNAPSHOT).read_text()
+        text = (folder_of(package) / name).read_text()
     except FileNotFoundError:
         return None
-    return text if text.startswith(f"{_SNAPSHOT_HEAD}{needed}\n") else None
+    return text if text.startswith(f"{SNAPSHOT_HEAD}{needed}\n") else None
 
 
 def _from_snapshot(path: Path, package: str, needed: str) -> bool:
-    script = _snapshot(package, needed)
+    script = snapshot_at_hand(package, needed)
     if script is None:
         return False
     with _alone(path):
@@ -195,7 +196,7 @@ def snapshot(package: str) -> str:
     """The text of `schema.sql`. Data that migrations insert is not in it: such a package goes without."""
     needed = newest(package)
     statements = ";\n\n".join(_fresh(package))
-    return f"{_SNAPSHOT_HEAD}{needed}\n{statements};\n\nINSERT INTO alembic_version VALUES ('{needed}');\n"
+    return f"{SNAPSHOT_HEAD}{needed}\n{statements};\n\nINSERT INTO alembic_version VALUES ('{needed}');\n"
 
 
 def check(package: str) -> list[str]:
@@ -216,8 +217,11 @@ def check(package: str) -> list[str]:
         if revisions[match[1]].down_revision != before:
             faults.append(f"{name}: down_revision must be {before!r}")
         before = match[1]
-    if not faults and (folder / _SNAPSHOT).exists() and (folder / _SNAPSHOT).read_text() != snapshot(package):
-        faults.append(f"{_SNAPSHOT} is stale: python -m {__name__} --snapshot {package}")
+    from . import postgres_migrations
+
+    for name, make in ((_SNAPSHOT, snapshot), (postgres_migrations.SNAPSHOT, postgres_migrations.snapshot)):
+        if not faults and (folder / name).exists() and (folder / name).read_text() != make(package):
+            faults.append(f"{name} is stale: python -m {__name__} --snapshot {package}")
     return faults
 
 
@@ -227,7 +231,10 @@ def _main(arguments: list[str]) -> int:
         print(usage, file=sys.stderr)  # noqa: T201
         return 2
     if arguments[0] == "--snapshot":
+        from . import postgres_migrations
+
         (folder_of(arguments[1]) / _SNAPSHOT).write_text(snapshot(arguments[1]))
+        (folder_of(arguments[1]) / postgres_migrations.SNAPSHOT).write_text(postgres_migrations.snapshot(arguments[1]))
         return 0
     _upgrade(Path(arguments[0]), *arguments[1:])
     return 0
