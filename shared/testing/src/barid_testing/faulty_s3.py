@@ -20,10 +20,11 @@ class FaultyS3:
     "drop"     it is passed on and done, and the connection ends without an answer
     "late"     it is passed on and answered after `hang_seconds`
 
-    counts: requests by method.
+    counts: requests by method. target_port: of the server, or what tells it at each request; that may raise
+    ConnectionError while there is none.
     """
 
-    def __init__(self, target_port: int) -> None:
+    def __init__(self, target_port: int | Callable[[], int]) -> None:
         self.fault: Callable[[str, str], int | str | None] = lambda method, path: None
         self.hang_seconds = 1.0
         self.counts: dict[str, int] = {}
@@ -55,26 +56,28 @@ class FaultyS3:
         self._server.server_close()
         self._thread.join()
 
-    def handle(self, request: BaseHTTPRequestHandler, target_port: int) -> None:
+    def handle(self, request: BaseHTTPRequestHandler, target_port: int | Callable[[], int]) -> None:
         method, path = request.command, request.path
         self.counts[method] = self.counts.get(method, 0) + 1
         self.requests.append((method, path))
         body = request.rfile.read(int(request.headers.get("content-length") or 0))
         fault = self.fault(method, path)
-        with contextlib.suppress(ConnectionError):
+        # What goes wrong on either side ends the connection, as a server that dies does.
+        last, request.close_connection = request.close_connection, True
+        with contextlib.suppress(OSError, http.client.HTTPException):
             if fault == "hang":
                 time.sleep(self.hang_seconds)
-                request.close_connection = True
             elif isinstance(fault, int):
                 _answer(request, fault, [("Content-Type", "text/plain")], b"broken")
+                request.close_connection = last
             else:
-                status, headers, data = _pass_on(request, body, target_port)
+                port = target_port if isinstance(target_port, int) else target_port()
+                status, headers, data = _pass_on(request, body, port)
                 if fault == "late":
                     time.sleep(self.hang_seconds)
-                if fault == "drop":
-                    request.close_connection = True
-                else:
+                if fault != "drop":
                     _answer(request, status, headers, data)
+                    request.close_connection = last
 
 
 def _pass_on(request: BaseHTTPRequestHandler, body: bytes, port: int) -> tuple[int, list[tuple[str, str]], bytes]:
