@@ -86,7 +86,9 @@ class Walk:
 async def test_everybody_sees_the_same_mailbox(mail_system: MailSystem) -> None:
     account = mail_system.account()
     nodes = doors(mail_system)
-    watchers = [await Watcher.connect(nodes[n % len(nodes)], account, f"s{n}x") for n in range(SESSIONS)]
+    watchers = [
+        await Watcher.connect(nodes[n % len(nodes)], account, f"s{n}x", qresync=n % 3 == 1) for n in range(SESSIONS)
+    ]
     for watcher in watchers:
         await watcher.select()
     walks = [Walk(watcher, number) for number, watcher in enumerate(watchers)]

@@ -1,5 +1,5 @@
 """An IMAP client that believes nothing: it keeps a mailbox as the untagged responses say it is, and fails at the first
-one that RFC 3501 doesn't allow or that contradicts what was said before."""
+one that RFC 3501 (or, if it is to enable QRESYNC, RFC 7162) doesn't allow or that contradicts what was said before."""
 
 import asyncio
 import re
@@ -15,6 +15,7 @@ _FETCH = re.compile(rb"\* (\d+) FETCH \((.*)\)")
 _UID = re.compile(rb"\bUID (\d+)")
 _FLAGS = re.compile(rb"\bFLAGS \(([^)]*)\)")
 _MODSEQ = re.compile(rb"\bMODSEQ \((\d+)\)")
+_VANISHED = re.compile(rb"\* VANISHED ([0-9:,]+)")
 _CODE_UIDS = re.compile(rb"\[(?:APPENDUID|COPYUID) \d+ (?:\S+ )?([0-9:,]+)\]")
 
 NUMBERED = (b"FETCH", b"STORE", b"SEARCH")
@@ -42,6 +43,7 @@ class Watcher:
     reader: asyncio.StreamReader
     writer: asyncio.StreamWriter
     name: str
+    qresync: bool = False
     messages: list[Seen] = field(default_factory=list)
     gone: set[int] = field(default_factory=set)
     told: int = 0
@@ -49,11 +51,14 @@ class Watcher:
     _command: bytes = b""
 
     @classmethod
-    async def connect(cls, at: Endpoint, account: Account, name: str) -> "Watcher":
+    async def connect(cls, at: Endpoint, account: Account, name: str, *, qresync: bool = False) -> "Watcher":
+        """qresync: it hears VANISHED where others hear EXPUNGE."""
         reader, writer = await asyncio.open_connection(*at)
-        watcher = cls(reader, writer, name)
+        watcher = cls(reader, writer, name, qresync)
         await reader.readline()
         await watcher.do(f"LOGIN {account.login} {account.password}")
+        if qresync:
+            await watcher.do("ENABLE QRESYNC")
         return watcher
 
     async def select(self, mailbox: str = "INBOX") -> None:
@@ -116,6 +121,8 @@ class Watcher:
 
     def _hear(self, line: bytes) -> None:
         self.told += 1
+        if line.startswith(b"* VANISHED"):
+            self._vanished(line)
         words = line.split(b" ", 3)
         if len(words) < 3 or not words[1].isdigit():
             return
@@ -124,11 +131,32 @@ class Watcher:
             assert number >= len(self.messages), f"{self.name}: {line!r}, though {len(self.messages)} are there"
             self.messages += [Seen() for _ in range(number - len(self.messages))]
         elif kind == b"EXPUNGE":
+            assert not self.qresync, f"{self.name}: {line!r} after ENABLE QRESYNC"
             assert 1 <= number <= len(self.messages), f"{self.name}: {line!r} of {len(self.messages)}"
             assert not self._command.startswith(NUMBERED), f"{self.name}: {line!r} during {self._command!r}"
             self.gone.add(self.messages.pop(number - 1).uid)
         elif kind == b"FETCH":
             self._fetched(line)
+
+    def _vanished(self, line: bytes) -> None:
+        """RFC 7162 §3.2.10.2: of messages that were told of, each once."""
+        match = _VANISHED.fullmatch(line)
+        assert match and self.qresync, f"{self.name}: {line!r}"
+        assert not self._command.startswith(NUMBERED), f"{self.name}: {line!r} during {self._command!r}"
+        for uid in set_of(match[1]):
+            assert uid not in self.gone, f"{self.name}: {line!r} again"
+            self.gone.add(uid)
+            del self.messages[self._place(uid, line)]
+
+    def _place(self, uid: int, line: bytes) -> int:
+        """Where it is, or one of those of which only the number was told, and that it may be."""
+        for index, seen in enumerate(self.messages):
+            if seen.uid == uid:
+                return index
+        below = max((index for index, seen in enumerate(self.messages) if 0 < seen.uid < uid), default=-1)
+        above = min((index for index, seen in enumerate(self.messages) if seen.uid > uid), default=len(self.messages))
+        assert below + 1 < above, f"{self.name}: {line!r} was never told of"
+        return below + 1
 
     def _fetched(self, line: bytes) -> None:
         match = _FETCH.fullmatch(line)
@@ -159,8 +187,13 @@ def uids_of(line: str) -> list[int]:
     """Of the response code APPENDUID or COPYUID; of the latter those of the copies."""
     match = _CODE_UIDS.search(line.encode())
     assert match, line
+    return set_of(match[1])
+
+
+def set_of(text: bytes) -> list[int]:
+    """The numbers of a sequence set."""
     found: list[int] = []
-    for part in match[1].split(b","):
+    for part in text.split(b","):
         first, _, last = part.partition(b":")
         found += range(int(first), int(last or first) + 1)
     return found
