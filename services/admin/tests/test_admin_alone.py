@@ -30,6 +30,8 @@ from barid_runtime.settings import SettingsError, load
 
 from .house import Answer, Api
 
+OWN = {"login": "bob@here.test", "password": "a guess", "new_password": "a new one"}
+
 NEWS = directory.Resolution(
     address="bob@here.test",
     status="local",
@@ -113,61 +115,85 @@ async def test_the_status_of_services(alone: Alone) -> None:
     )
 
 
-async def test_guesses_at_a_password_are_limited(tmp_path: Path, alone: Alone) -> None:
-    """Of one network; the directory is asked no more then, not even with the right one."""
-    asked: list[str] = []
+async def test_guesses_at_a_password_are_log_ins_that_the_directory_counts(alone: Alone) -> None:
+    tried: list[directory.AuthenticateRequest] = []
+    changed: list[str] = []
+
+    async def log_in(request: directory.AuthenticateRequest) -> directory.AuthenticateReply:
+        tried.append(request)
+        if len(tried) > 3:
+            return directory.AuthenticateReply(wait_ms=599_001, network_waits=True)
+        if request.password == "right one":
+            return directory.AuthenticateReply(account="BOB", login=request.login)
+        return directory.AuthenticateReply(reason="wrong login or password", delay_ms=300)
 
     async def change(request: directory.PasswordChange) -> Empty:
-        asked.append(request.password)
-        if request.password != "right one":
-            raise OperationFailed("forbidden", "wrong login or password")
+        changed.append(request.new_password)
         return Empty()
 
+    await alone.play(directory.AUTHENTICATE, log_in)
     await alone.play(directory.PASSWORD_CHANGE, change)
-    service = build(settings_of(tmp_path, alone.nats.url, admin_preload=True, max_failed_logins=3))
-    await service.start()
-    api = Api(service.ports()["admin"], None)
 
     async def try_with(password: str) -> Answer:
-        body = {"login": "bob@here.test", "password": password, "new_password": "a new one"}
-        return await asyncio.to_thread(api.ask, "POST", "/v1/password", body)
+        return await alone.ask("POST", "/v1/password", OWN | {"password": password})
 
-    try:
-        assert (await try_with("right one")).status == 204
-        waited: list[float] = []
-        for _ in range(3):
-            began = time.monotonic()
-            said = await try_with("a guess")
-            waited.append(time.monotonic() - began)
-            assert (said.status, said.problem, said.json["detail"]) == (403, "forbidden", "wrong login or password")
-        assert waited[0] >= 0.5
-        assert waited[1] >= 1.0
-        for password in ("a guess", "right one"):
-            said = await try_with(password)
-            assert (said.status, said.problem) == (429, "too-many-requests")
-            assert int(said.headers["Retry-After"]) == 600
-        assert asked == ["right one", *["a guess"] * 3]
-    finally:
-        await service.drain()
+    assert (await try_with("right one")).status == 204
+    for _ in range(2):
+        began = time.monotonic()
+        said = await try_with("a guess")
+        assert time.monotonic() - began >= 0.3
+        assert (said.status, said.problem, said.json["detail"]) == (403, "forbidden", "wrong login or password")
+    said = await try_with("right one")
+    assert (said.status, said.problem, said.headers["Retry-After"]) == (429, "too-many-requests", "600")
+    assert changed == ["a new one"]
+    assert {(each.service, each.ip, each.counted) for each in tried} == {("admin", "127.0.0.1", True)}
 
 
 async def test_guesses_side_by_side_are_few(alone: Alone) -> None:
     waiting = asyncio.Event()
     asked: list[str] = []
 
-    async def change(request: directory.PasswordChange) -> Empty:
+    async def log_in(request: directory.AuthenticateRequest) -> directory.AuthenticateReply:
         asked.append(request.password)
         await waiting.wait()
-        return Empty()
+        return directory.AuthenticateReply(reason="wrong login or password")
 
-    await alone.play(directory.PASSWORD_CHANGE, change)
-    body = {"login": "bob@here.test", "password": "a guess", "new_password": "a new one"}
-    tries = [asyncio.ensure_future(alone.ask("POST", "/v1/password", body)) for _ in range(4)]
+    await alone.play(directory.AUTHENTICATE, log_in)
+    tries = [asyncio.ensure_future(alone.ask("POST", "/v1/password", OWN)) for _ in range(4)]
     while len(asked) < 4:
         await asyncio.sleep(0.01)
-    assert (await alone.ask("POST", "/v1/password", body)).problem == "too-many-requests"
+    assert (await alone.ask("POST", "/v1/password", OWN)).problem == "too-many-requests"
     waiting.set()
-    assert [(await each).status for each in tries] == [204] * 4
+    assert [(await each).status for each in tries] == [403] * 4
+
+
+async def test_bans_are_listed_and_lifted(alone: Alone) -> None:
+    lifted: list[directory.BanLift] = []
+
+    async def lift(request: directory.BanLift) -> Empty:
+        lifted.append(request)
+        if request.network == "192.0.2.1":
+            raise OperationFailed("not_found", "nothing is counted against it")
+        return Empty()
+
+    bans = [
+        directory.Ban(network="2001:db8:1:2::/64", count=3, until_ms=1_790_000_000_500),
+        directory.Ban(network="192.0.2.66", login="bob@here.test", count=1, until_ms=1_790_000_000_000),
+    ]
+    await alone.plays(directory.BAN_LIST, directory.BanList(bans=bans))
+    await alone.play(directory.BAN_LIFT, lift)
+    assert (await alone.ask("GET", "/v1/bans")).json["items"] == [
+        {"network": "2001:db8:1:2::/64", "login": None, "count": 3, "until": "2026-09-21T14:13:20.500000Z"},
+        {"network": "192.0.2.66", "login": "bob@here.test", "count": 1, "until": "2026-09-21T14:13:20Z"},
+    ]
+    assert (await alone.ask("DELETE", "/v1/bans/2001:db8:1:2::%2F64")).status == 204
+    assert (await alone.ask("DELETE", "/v1/bans/192.0.2.66", login="bob@here.test")).status == 204
+    assert (await alone.ask("DELETE", "/v1/bans/192.0.2.1")).problem == "not-found"
+    assert [(each.network, each.login) for each in lifted] == [
+        ("2001:db8:1:2::/64", None),
+        ("192.0.2.66", "bob@here.test"),
+        ("192.0.2.1", None),
+    ]
 
 
 @pytest.mark.parametrize(

@@ -62,6 +62,14 @@ def run(mail_system: MailSystem, monkeypatch: pytest.MonkeyPatch) -> Run:
     return command
 
 
+def test_nobody_waits_for_guessing_at_passwords(run: Run) -> None:
+    assert run("bans", "list", "--json").json == []
+    assert run("bans", "list").err == "nobody waits\n"
+    lifted = run("bans", "lift", "2001:db8::/64", "--login", "bob@example.test")
+    assert lifted.code == 1
+    assert "nothing is counted against it" in lifted.err
+
+
 def test_a_user_changes_their_own_password(run: Run, mail_system: MailSystem, monkeypatch: pytest.MonkeyPatch) -> None:
     bob = mail_system.account()
     monkeypatch.setenv("BARID_API", mail_system.environment["BARID_API"])  # no key

@@ -65,10 +65,12 @@ class House:
         self.directory: DirectoryService | None = None
         self.mailstore: Mailstore | None = None
         self.server: MailStorageServer | None = None
+        self.earlier: list[MailStorageServer] = []
+        """Replicas that were started before `server`."""
         self.journal = PackJournal(data / "journal", "smtp_ingress")
         self.wires: list[Raw] = []
 
-    async def start(self, **settings: Any) -> None:
+    async def start(self, *, max_failed_logins: int = 20, **settings: Any) -> None:
         async def open_bus() -> Bus:
             user = "directory" if self.secret else ""
             return await connect(self.nats_url, user=user, password=self.secret, name="directory")
@@ -80,6 +82,7 @@ class House:
             clock=SystemClock(),
             new_id=new_id,
             postmaster="",
+            max_failed_logins=max_failed_logins,
         )
         await self.directory.start()
         await self.start_mailstore()
@@ -124,13 +127,15 @@ class House:
                 **given,
             }
         )
+        if self.server is not None:
+            self.earlier.append(self.server)
         self.server = MailStorageServer(settings, embedded(settings), Metrics("mss", CollectorRegistry()))
         await self.server.start()
 
     async def stop(self) -> None:
         for raw in self.wires:
             raw.close()
-        for service in (self.server, self.mailstore, self.directory):
+        for service in (*self.earlier, self.server, self.mailstore, self.directory):
             if service is not None:
                 await service.drain()
         await self.journal.close()

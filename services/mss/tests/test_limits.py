@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 
 from barid_mss.policy.limits import Places
-from barid_runtime import failed_logins
+from barid_runtime import waiting_networks
 from barid_runtime.bus.port import Bus
-from barid_runtime.failed_logins import FailedLogins
 from barid_runtime.networks import LOOPBACK, is_loopback, network_of, within
+from barid_runtime.waiting_networks import WaitingNetworks
 
 from .house import PASSWORD, open_house
 
@@ -28,14 +28,17 @@ def test_places() -> None:
     assert places.total == 3
 
 
-def test_failed_logins_wait_longer_and_longer_then_are_blocked() -> None:
-    failed = FailedLogins(4)
-    assert [failed.failed("n", now) for now in (0.0, 1.0, 2.0)] == [0.5, 1.0, 1.5]
-    assert not failed.blocked("n", 3.0)
-    failed.failed("n", 3.0)
-    assert failed.blocked("n", 4.0)
-    assert not failed.blocked("m", 4.0)
-    assert not failed.blocked("n", 4.0 + failed_logins.BLOCK)
+def test_a_door_remembers_for_a_moment_who_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    waiting = WaitingNetworks()
+    waiting.told("long", 600.0, 100.0)
+    waiting.told("short", 2.0, 100.0)
+    assert [waiting.waits(each, 101.9) for each in ("long", "short", "other")] == [True, True, False]
+    assert [waiting.waits(each, 102.1) for each in ("long", "short")] == [True, False]
+    assert not waiting.waits("long", 100.0 + waiting_networks.REMEMBER), "an operator may have let it in meanwhile"
+    monkeypatch.setattr(waiting_networks, "MAX_NETWORKS", 50)
+    for n in range(500):
+        waiting.told(f"network {n}", 600.0, 200.0)
+    assert len(waiting._until) == 50
 
 
 def test_networks() -> None:
@@ -61,17 +64,35 @@ async def test_connections_and_sessions_are_counted(tmp_path: Path, nats_url: st
         await third.ok(f'LOGIN bob@here.test "{PASSWORD}"')
 
 
-async def test_guessers_are_slowed_down_and_shut_out(
-    tmp_path: Path, nats_url: str, bus: Bus, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(failed_logins, "DELAY_STEP", 0.05)
+async def test_guessers_are_slowed_down_and_shut_out_at_every_door(tmp_path: Path, nats_url: str, bus: Bus) -> None:
+    """Of two servers, and of both protocols, which count together."""
     async with open_house(tmp_path, nats_url, bus, max_failed_logins=3, unlimited_networks=()) as house:
-        client = await house.raw()
+        await house.people("ann", "zoe")
+        first = await house.raw()
         began = asyncio.get_running_loop().time()
-        for _ in range(3):
-            assert (await client.no('LOGIN bob@here.test "guess"')).startswith(b"NO [AUTHENTICATIONFAILED]")
-        assert asyncio.get_running_loop().time() - began > 0.05 + 0.1 + 0.15
-        assert (await client.no(f'LOGIN bob@here.test "{PASSWORD}"')).startswith(b"NO [UNAVAILABLE] Too many")
+        assert (await first.no('LOGIN bob@here.test "guess"')).startswith(b"NO [AUTHENTICATIONFAILED]")
+        await house.start_server(unlimited_networks=())
+        second, pop3 = await house.raw(), await house.raw("pop3")
+        assert (await second.no('LOGIN eve@here.test "guess"')).startswith(b"NO [AUTHENTICATIONFAILED]")
+        pop3.send(b"USER ann@here.test\r\n")
+        assert (await pop3.line()).startswith(b"+OK")
+        pop3.send(b"PASS guess\r\n")
+        assert (await pop3.line()).startswith(b"-ERR [AUTH]")
+        assert asyncio.get_running_loop().time() - began > 0.5 + 1.0 + 1.5
+        for client in (first, second):
+            assert (await client.no(f'LOGIN zoe@here.test "{PASSWORD}"')).startswith(b"NO [UNAVAILABLE] Too many")
+
+
+async def test_one_program_with_an_old_password_does_not_shut_out_its_neighbours(
+    tmp_path: Path, nats_url: str, bus: Bus
+) -> None:
+    async with open_house(tmp_path, nats_url, bus, max_failed_logins=4, unlimited_networks=()) as house:
+        client = await house.raw()
+        for _ in range(2):
+            assert (await client.no('LOGIN bob@here.test "old"')).startswith(b"NO [AUTHENTICATIONFAILED]")
+        said = await client.no(f'LOGIN bob@here.test "{PASSWORD}"')
+        assert said.startswith(b"NO [UNAVAILABLE] Too many failed log-ins of this account")
+        await client.ok(f'LOGIN eve@here.test "{PASSWORD}"')
 
 
 async def test_no_log_in_in_the_clear(tmp_path: Path, nats_url: str, bus: Bus) -> None:

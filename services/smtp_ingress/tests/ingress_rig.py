@@ -103,7 +103,11 @@ class Rig:
         self.over_quota: list[str] = []
         self._clients: list[Client] = []
 
-    async def start_directory(self) -> None:
+    async def restart_directory(self, **options: Any) -> None:
+        await self.stop_directory()
+        await self.start_directory(**options)
+
+    async def start_directory(self, **options: Any) -> None:
         self.directory = DirectoryService(
             open_bus=lambda: connect(self.nats_url, name="directory"),
             open_store=lambda: open_store(Place(self.data / "directory.db")),
@@ -111,6 +115,7 @@ class Rig:
             clock=SystemClock(),
             new_id=new_id,
             postmaster="",
+            **options,
         )
         await self.directory.start()
         self.accounts = {each.address: each.id for each in await bootstrap(self.bus, LOGINS)}

@@ -12,8 +12,6 @@ from hypothesis import strategies as st
 from barid_contracts.directory import Account
 from barid_protocols.mime import summarize
 from barid_protocols.smtp import Address, Profile, parse_address
-from barid_runtime import failed_logins
-from barid_runtime.failed_logins import FailedLogins
 from barid_runtime.networks import network_of, within
 from barid_smtp_ingress.adapters.known_file import KnownFile, read, write
 from barid_smtp_ingress.policy import replies
@@ -70,36 +68,6 @@ def test_connections_are_counted_as_they_are(steps: list[tuple[str, str, bool]])
     for network, _ in held:
         connections.leave(network)
     assert connections._count == {}
-
-
-def test_failed_logins_block_and_are_forgotten() -> None:
-    failures = FailedLogins(3)
-    assert failures.failed("a", 0) == failed_logins.DELAY_STEP
-    assert failures.failed("a", 1) == 2 * failed_logins.DELAY_STEP
-    assert not failures.blocked("a", 1)
-    failures.failed("a", 2)
-    assert failures.blocked("a", 3)
-    assert not failures.blocked("b", 3)
-    assert not failures.blocked("a", 2 + failed_logins.BLOCK)
-    assert failures.failed("a", 2 + failed_logins.BLOCK) == failed_logins.DELAY_STEP
-
-
-def test_failures_far_apart_do_not_add_up() -> None:
-    failures = FailedLogins(3)
-    for n in range(20):
-        assert failures.failed("a", n * failed_logins.WINDOW) == failed_logins.DELAY_STEP
-        assert not failures.blocked("a", n * failed_logins.WINDOW)
-
-
-def test_a_flood_of_networks_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(failed_logins, "MAX_NETWORKS", 50)
-    failures = FailedLogins(2)
-    for n in range(500):
-        failures.failed(f"once {n}", float(n) / 1000)
-        failures.failed(f"twice {n}", float(n) / 1000)
-        failures.failed(f"twice {n}", float(n) / 1000)
-    assert len(failures._failures) <= 51
-    assert len(failures._blocked) <= 51
 
 
 @pytest.mark.parametrize(

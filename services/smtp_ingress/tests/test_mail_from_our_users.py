@@ -184,22 +184,39 @@ async def test_a_disabled_account_submits_no_more(served: Rig) -> None:
 
 
 async def test_guessing_passwords_is_slow_and_then_over(rig: Rig) -> None:
-    await rig.start(unlimited_networks=[], max_failed_logins=4, allow_plaintext=True)
-    wrong = base64.b64encode(b"\0anna@here.test\0guess").decode()
+    await rig.restart_directory(max_failed_logins=4)
+    await rig.start(unlimited_networks=[], allow_plaintext=True)
+
+    def guess(login: str) -> str:
+        return "AUTH PLAIN " + base64.b64encode(f"\0{login}\0guess".encode()).decode()
+
     loop = asyncio.get_running_loop()
     client = await rig.greeted("submission")
     begun = loop.time()
-    for _ in range(2):
-        assert (await client.ask(f"AUTH PLAIN {wrong}")).startswith("535")
+    for login in ("cleo@here.test", "nobody@here.test"):
+        assert (await client.ask(guess(login))).startswith("535")
     assert loop.time() - begun > 1.4
-    client.send(f"AUTH PLAIN {wrong}\r\n")
+    client.send(guess("ben@here.test") + "\r\n")
     assert [line[:3] for line in (await client.rest()).decode().splitlines()] == ["535", "421"]
     client = await rig.greeted("submission")
-    assert (await client.ask(f"AUTH PLAIN {wrong}")).startswith("535")
-    # Blocked, with the right password and for a new connection, too; mail from other systems is not.
-    assert (await client.ask(f"AUTH PLAIN {PLAIN}")).startswith("421 4.7.0")
+    assert (await client.ask(guess("nobody@elsewhere.test"))).startswith("535")
+    # Waits, with the right password and for a new connection, too; mail from other systems does not.
+    assert (await client.ask(f"AUTH PLAIN {PLAIN}")).startswith("421 4.7.0 Too many failed log-ins from your network")
     assert (await (await rig.connect("submission")).reply()).startswith("421 4.7.0")
     assert (await (await rig.connect("smtp")).reply()).startswith("220")
+
+
+async def test_a_program_with_an_old_password_waits_alone(rig: Rig) -> None:
+    await rig.restart_directory(max_failed_logins=4)
+    await rig.start(unlimited_networks=[], allow_plaintext=True)
+    client = await rig.greeted("submission")
+    old = base64.b64encode(b"\0anna@here.test\0old").decode()
+    for _ in range(2):
+        assert (await client.ask(f"AUTH PLAIN {old}")).startswith("535")
+    assert (await client.ask(f"AUTH PLAIN {PLAIN}")).startswith("421 4.7.0 Too many failed log-ins of this account")
+    neighbour = await rig.greeted("submission")
+    right = base64.b64encode(b"\0ben@here.test\0secret-ben").decode()
+    assert (await neighbour.ask(f"AUTH PLAIN {right}")).startswith("235")
 
 
 async def test_full_mailboxes_are_told_to_people_for_good(rig: Rig) -> None:

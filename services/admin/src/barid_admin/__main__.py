@@ -18,15 +18,12 @@ def build(settings: Settings) -> Service:
 
     def load_api() -> MakeApi:
         from barid_runtime.clock import SystemClock
-        from barid_runtime.failed_logins import FailedLogins
 
         from .handlers.api import make_api
         from .handlers.desk import Desk
 
         def make(doors: Doors) -> Api:
-            app, waiting = make_api(
-                Desk(doors.bus, doors.bodies, SystemClock()), keys, FailedLogins(settings.max_failed_logins)
-            )
+            app, waiting = make_api(Desk(doors.bus, doors.bodies, SystemClock()), keys)
             return app, waiting.close
 
         return make

@@ -21,9 +21,6 @@ class Settings(JournalSettings):
     admin_preload: bool = Field(
         default=False, description="load the web framework (0.4 s, 14 MB) at the start, not at the first connection"
     )
-    max_failed_logins: int = Field(
-        default=20, ge=1, description="wrong passwords per network within ten minutes, before it must wait"
-    )
     admin_api_key: SecretStr = Field(default=SecretStr(""), description="a key that may do everything")
     admin_key_hashes: tuple[KeyHash, ...] = Field(default=(), description="SHA-256 of keys that may do everything")
     admin_reader_hashes: tuple[KeyHash, ...] = Field(default=(), description="SHA-256 of keys that may only look")

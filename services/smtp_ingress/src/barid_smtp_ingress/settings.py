@@ -42,7 +42,6 @@ class Settings(JournalSettings):
         default=LOOPBACK,
         description="not counted per network: behind them stand many users (a gateway, a web client on this machine)",
     )
-    max_failed_logins: int = Field(default=20, ge=1, description="per network within ten minutes, before it must wait")
     known_recipients: int = Field(default=50_000, ge=0, description="kept for when the directory is away; 600 B each")
 
     @property

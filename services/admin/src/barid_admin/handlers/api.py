@@ -5,12 +5,11 @@ from typing import Any
 from fastapi import Depends, FastAPI, Request
 from starlette.responses import PlainTextResponse, Response
 
-from barid_runtime.failed_logins import FailedLogins
-
 from ..policy.keys import Keys
 from . import (
     accounts,
     aliases,
+    bans,
     captured,
     cluster,
     domains,
@@ -40,7 +39,7 @@ OF_BODIES = ("bad-request", "length-required", "too-large", "unsupported-media-t
 JSON_SCHEMA_PLACE = "#/components/schemas/{model}"
 
 
-def make_api(desk: Desk, keys: Keys, failures: FailedLogins) -> tuple[App, waiting.Waiting]:
+def make_api(desk: Desk, keys: Keys) -> tuple[App, waiting.Waiting]:
     """The ASGI app, and those who wait in it: they are to be woken before it ends."""
     app = FastAPI(
         title="Barid",
@@ -58,7 +57,8 @@ def make_api(desk: Desk, keys: Keys, failures: FailedLogins) -> tuple[App, waiti
     routers = (
         domains.routes(desk),
         accounts.routes(desk),
-        own_password.routes(desk, failures),
+        own_password.routes(desk),
+        bans.routes(desk),
         sieve.routes(desk),
         aliases.routes(desk),
         messages.routes(desk),

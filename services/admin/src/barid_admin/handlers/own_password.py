@@ -1,8 +1,8 @@
 """`/v1/password`: a user changes their own password. No key: the present password is what lets them in.
 
-Guesses are limited as at the doors of mail: per network, each failure answered later than the one before, and after so
-many none is looked at for a while. Unknown users and wrong passwords get the same words after the same work, which the
-directory sees to.
+Guesses are limited as at the doors of mail, and counted with those: the present password is tried as a log-in first,
+and the directory says how long the answer to a failure waits, or that none is looked at for a while. Unknown users and
+wrong passwords get the same words after the same work, which it sees to as well.
 """
 
 from collections import Counter
@@ -10,9 +10,7 @@ from collections import Counter
 from fastapi import APIRouter, Request
 from pydantic import Field
 
-from barid_contracts.directory import PASSWORD_CHANGE, PasswordChange
-from barid_runtime.bus.port import OperationFailed
-from barid_runtime.failed_logins import BLOCK, FailedLogins
+from barid_contracts.directory import AUTHENTICATE, PASSWORD_CHANGE, AuthenticateRequest, PasswordChange
 from barid_runtime.logging import get_logger
 from barid_runtime.networks import network_of
 
@@ -38,7 +36,7 @@ class OwnPassword(Body):
     new_password: Password
 
 
-def routes(desk: Desk, failures: FailedLogins) -> APIRouter:
+def routes(desk: Desk) -> APIRouter:
     router = APIRouter(prefix="/v1/password", tags=["password"])
     running: Counter[str] = Counter()
 
@@ -54,13 +52,11 @@ def routes(desk: Desk, failures: FailedLogins) -> APIRouter:
         By the user, with the present password instead of an API key. Sessions that the old one let in are ended."""
         ip = request.client.host if request.client is not None else ""
         network = network_of(ip)
-        if failures.blocked(network, desk.clock.now()):
-            raise _too_much("too many wrong passwords came from your network", BLOCK)
         if running[network] >= AT_ONCE:
             raise _too_much("too many requests of your network are being looked at", 1)
         running[network] += 1
         try:
-            await _change(desk, failures, change, ip)
+            await _change(desk, change, ip)
         finally:
             running[network] -= 1
             if not running[network]:
@@ -69,15 +65,18 @@ def routes(desk: Desk, failures: FailedLogins) -> APIRouter:
     return router
 
 
-async def _change(desk: Desk, failures: FailedLogins, change: OwnPassword, ip: str) -> None:
+async def _change(desk: Desk, change: OwnPassword, ip: str) -> None:
+    login = AuthenticateRequest(login=change.login, password=change.password, service="admin", ip=ip, counted=True)
+    tried = await desk.ask(AUTHENTICATE, login, timeout=HASHING_SECONDS)
+    if tried.wait_ms:
+        raise _too_much("too many wrong passwords came from your network", -(-tried.wait_ms // 1000))
+    if tried.account is None:
+        log.info("password not changed", login=change.login, ip=ip)
+        await desk.clock.sleep(tried.delay_ms / 1000)
+        raise Refusal("forbidden", "wrong login or password")
+    # It asks for the present password again, which is remembered from a moment ago; a change that came between counts.
     asked = PasswordChange(login=change.login, password=change.password, new_password=change.new_password)
-    try:
-        await desk.ask(PASSWORD_CHANGE, asked, timeout=HASHING_SECONDS)
-    except OperationFailed as error:
-        if error.code == "forbidden":
-            log.info("password not changed", login=change.login, ip=ip)
-            await desk.clock.sleep(failures.failed(network_of(ip), desk.clock.now()))
-        raise
+    await desk.ask(PASSWORD_CHANGE, asked, timeout=HASHING_SECONDS)
     log.info("password changed", login=change.login, ip=ip)
 
 

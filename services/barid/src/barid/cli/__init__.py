@@ -6,13 +6,14 @@ command needs is imported when it runs, so that `barid --help` stays quick.
 
 import typer
 
-from . import account, alias, captured, cluster, domain, explain, held, queue, scale, sieve, status, trace, wait
+from . import account, alias, bans, captured, cluster, domain, explain, held, queue, scale, sieve, status, trace, wait
 
 apps: dict[str, typer.Typer] = {
     "domain": domain.app,
     "account": account.app,
     "alias": alias.app,
     "sieve": sieve.app,
+    "bans": bans.app,
     "queue": queue.app,
     "held": held.app,
     "captured": captured.app,

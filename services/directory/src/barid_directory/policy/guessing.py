@@ -62,7 +62,7 @@ def failed(tally: Tally, now: float, most: int) -> Tally:
     """One failure more."""
     tally = faded(tally, now, most)
     score = tally.score + 1
-    if score < most:
+    if score <= most - 1:  # what has leaked since the first of a burst must not let one more through
         return Tally(score, tally.at, tally.bans, tally.until)
     ban = min(BAN_FIRST * 2.0**tally.bans, BAN_MOST) if tally.bans < 32 else BAN_MOST
     return Tally(0.0, tally.at, tally.bans + 1, tally.at + ban)

@@ -6,9 +6,9 @@ from enum import Enum
 from barid_contracts.directory import AUTHENTICATE, AuthenticateReply, AuthenticateRequest
 from barid_runtime.bus.port import Bus, BusError
 from barid_runtime.bus.typed import call
-from barid_runtime.failed_logins import DELAY_STEP, FailedLogins
 from barid_runtime.logging import get_logger
 from barid_runtime.networks import network_of, within
+from barid_runtime.waiting_networks import WaitingNetworks
 
 from ..policy import deadlines
 from ..policy.limits import Places
@@ -24,6 +24,7 @@ class Refusal(Enum):
 
     CREDENTIALS = "wrong credentials"
     BLOCKED = "too many failures"
+    LOGIN_BLOCKED = "too many failures of this login"
     UNAVAILABLE = "directory away"
     CROWDED = "too many sessions"
 
@@ -44,7 +45,7 @@ class Gate:
             each=settings.max_reading_connections_per_network, overall=settings.max_reading_connections
         )
         self._sessions = Places(each=settings.max_sessions_per_account)
-        self._failed = FailedLogins(settings.max_failed_logins)
+        self._waiting = WaitingNetworks()
 
     def enter(self, ip: str) -> bool:
         """A new connection. Followed by `leave`, if it may stay."""
@@ -56,21 +57,29 @@ class Gate:
     async def log_in(
         self, member: Member, protocol: str, ip: str, login: str, password: str, authzid: str = ""
     ) -> AuthenticateReply:
-        """The account, of which a place is taken until `log_out`. Raises LoginRefused, wrong credentials after a delay.
+        """The account, of which a place is taken until `log_out`. Raises LoginRefused, wrong credentials
+        after the delay that the directory asks for.
 
         authzid: whom a SASL client wants to act as; nobody may act as another.
         """
-        if self._limited(ip) and self._failed.blocked(network_of(ip), asyncio.get_running_loop().time()):
+        counted = self._limited(ip)
+        now = asyncio.get_running_loop().time
+        if counted and self._waiting.waits(network_of(ip), now()):
             raise self._refused(protocol, ip, Refusal.BLOCKED)
-        request = AuthenticateRequest(login=login, password=password, service=protocol, ip=ip)
+        request = AuthenticateRequest(login=login, password=password, service=protocol, ip=ip, counted=counted)
         changes = self._members.changes
         try:
             reply = await call(self._bus, AUTHENTICATE, request, timeout=deadlines.LOGIN)
         except BusError as error:
             log.warning("directory doesn't answer", error=repr(error))
             raise self._refused(protocol, ip, Refusal.UNAVAILABLE) from error
+        if reply.network_waits:
+            self._waiting.told(network_of(ip), reply.wait_ms / 1000, now())
+            raise self._refused(protocol, ip, Refusal.BLOCKED)
+        if reply.wait_ms:
+            raise self._refused(protocol, ip, Refusal.LOGIN_BLOCKED)
         if reply.account is None or (authzid and authzid.casefold() not in (login.casefold(), reply.login.casefold())):
-            await asyncio.sleep(self._count_failure(ip))
+            await asyncio.sleep(reply.delay_ms / 1000)
             raise self._refused(protocol, ip, Refusal.CREDENTIALS)
         if not self._sessions.take(reply.account):
             raise self._refused(protocol, ip, Refusal.CROWDED)
@@ -84,12 +93,6 @@ class Gate:
 
     def _limited(self, ip: str) -> bool:
         return not within(ip, self._settings.unlimited_networks)
-
-    def _count_failure(self, ip: str) -> float:
-        """The seconds that the answer waits. Users behind one gateway don't wait for each other's mistakes."""
-        if not self._limited(ip):
-            return DELAY_STEP
-        return self._failed.failed(network_of(ip), asyncio.get_running_loop().time())
 
     def _refused(self, protocol: str, ip: str, refusal: Refusal) -> LoginRefused:
         self._measures.login(protocol, refusal.name.lower())

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 _REFUSALS = {
     Refusal.CREDENTIALS: no("Wrong user name or password", codes.AUTHENTICATIONFAILED),
     Refusal.BLOCKED: no("Too many failed log-ins from your network; try again later", codes.UNAVAILABLE),
+    Refusal.LOGIN_BLOCKED: no(
+        "Too many failed log-ins of this account from your network; try again later", codes.UNAVAILABLE
+    ),
     Refusal.UNAVAILABLE: no("Log-in is not possible at the moment", codes.UNAVAILABLE),
     Refusal.CROWDED: no("Too many sessions of this account", codes.LIMIT),
 }

@@ -53,6 +53,7 @@ SIZES_AT_ONCE = 2_000
 _REFUSALS = {
     Refusal.CREDENTIALS: ("wrong user name or password", ResponseCode.AUTH),
     Refusal.BLOCKED: ("too many failed log-ins from your network; try later", ResponseCode.SYS_TEMP),
+    Refusal.LOGIN_BLOCKED: ("too many failed log-ins of this account; try later", ResponseCode.SYS_TEMP),
     Refusal.UNAVAILABLE: ("log-in is not possible at the moment", ResponseCode.SYS_TEMP),
     Refusal.CROWDED: ("too many sessions of this account", ResponseCode.IN_USE),
 }

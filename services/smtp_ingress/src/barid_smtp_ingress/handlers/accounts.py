@@ -17,12 +17,12 @@ from barid_protocols.smtp.replies import AUTH_FAILED, AUTH_UNAVAILABLE
 from barid_runtime.bus.port import Bus, BusError, OperationFailed
 from barid_runtime.bus.typed import call
 from barid_runtime.clock import Clock
-from barid_runtime.failed_logins import FailedLogins
 from barid_runtime.logging import get_logger
 from barid_runtime.networks import network_of
+from barid_runtime.waiting_networks import WaitingNetworks
 
 from ..policy.addresses import key_of_text
-from ..policy.replies import NETWORK_WAITS
+from ..policy.replies import LOGIN_WAITS, NETWORK_WAITS
 from ..policy.senders import own_keys
 
 FRESH = 300.0
@@ -45,34 +45,41 @@ class Submitter:
 class Accounts:
     """limited: whether failures of this peer's network count against it."""
 
-    def __init__(self, bus: Bus, clock: Clock, failures: FailedLogins) -> None:
+    def __init__(self, bus: Bus, clock: Clock) -> None:
         self._bus = bus
         self._clock = clock
-        self._failures = failures
+        self._waiting = WaitingNetworks()
         self._submitters: OrderedDict[str, Submitter] = OrderedDict()
 
     def blocked(self, ip: str) -> bool:
-        return self._failures.blocked(network_of(ip), self._clock.now())
+        return self._waiting.waits(network_of(ip), self._clock.now())
 
     async def log_in(self, credentials: Credentials, ip: str, *, limited: bool) -> str | Reply:
         """The account's id, or the reply that refuses."""
         if limited and self.blocked(ip):
             return NETWORK_WAITS
         login = credentials.authcid
-        account = None
         # Nobody may act as somebody else here, so an authzid is either one's own name or a refusal.
-        if not credentials.authzid or key_of_text(credentials.authzid) == key_of_text(login):
-            request = AuthenticateRequest(login=login, password=credentials.password, service="smtp", ip=ip)
-            try:
-                account = (await call(self._bus, AUTHENTICATE, request)).account
-            except BusError as error:
-                log.warning("log-in can't be checked", error=str(error), ip=ip)
-                return AUTH_UNAVAILABLE
-        if account is not None:
-            return account
-        log.info("log-in refused", login=login, ip=ip)
-        if limited:
-            await self._clock.sleep(self._failures.failed(network_of(ip), self._clock.now()))
+        if credentials.authzid and key_of_text(credentials.authzid) != key_of_text(login):
+            log.info("log-in refused", login=login, ip=ip)
+            return AUTH_FAILED
+        request = AuthenticateRequest(
+            login=login, password=credentials.password, service="smtp", ip=ip, counted=limited
+        )
+        try:
+            reply = await call(self._bus, AUTHENTICATE, request)
+        except BusError as error:
+            log.warning("log-in can't be checked", error=str(error), ip=ip)
+            return AUTH_UNAVAILABLE
+        if reply.account is not None:
+            return reply.account
+        log.info("log-in refused", login=login, ip=ip, waits=bool(reply.wait_ms))
+        if reply.network_waits:
+            self._waiting.told(network_of(ip), reply.wait_ms / 1000, self._clock.now())
+            return NETWORK_WAITS
+        if reply.wait_ms:
+            return LOGIN_WAITS
+        await self._clock.sleep(reply.delay_ms / 1000)
         return AUTH_FAILED
 
     def at_hand(self, account: str) -> Submitter | None:

@@ -16,7 +16,6 @@ from barid_protocols.smtp import Profile, ServerConnection, ServerOptions, lmtp,
 from barid_runtime.bus.port import Bus
 from barid_runtime.bus.typed import listen
 from barid_runtime.clock import Clock
-from barid_runtime.failed_logins import FailedLogins
 from barid_runtime.ids import new_mail_id
 from barid_runtime.inspection import inspected
 from barid_runtime.journal.port import JournalError
@@ -97,7 +96,7 @@ class IngressService:
         self._publisher = publisher
         self._open_listener = open_listener
         self._recipients = Recipients(bus, clock, known, most=settings.known_recipients)
-        self._accounts = Accounts(bus, clock, FailedLogins(settings.max_failed_logins))
+        self._accounts = Accounts(bus, clock)
         self._quota = QuotaState(bus)
         self._desk = Desk(
             settings,

@@ -5,6 +5,7 @@ from barid_protocols.smtp import Reply
 TOO_MANY_CONNECTIONS = Reply(421, "4.7.0", "Too many connections from your network, try again later")
 BUSY = Reply(421, "4.3.2", "Too many connections, try again later")
 NETWORK_WAITS = Reply(421, "4.7.0", "Too many failed log-ins from your network, try again later")
+LOGIN_WAITS = Reply(421, "4.7.0", "Too many failed log-ins of this account from your network, try again later")
 TOO_MANY_UNKNOWN = Reply(421, "4.7.0", "Too many unknown recipients, closing")
 
 DIRECTORY_AWAY = Reply(451, "4.4.3", "Recipient cannot be verified now, try again later")
