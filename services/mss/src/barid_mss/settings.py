@@ -31,7 +31,6 @@ class Settings(JournalSettings):
         default=LOOPBACK,
         description="not counted per network: behind them stand many users (a gateway, a web client on this machine)",
     )
-    max_failed_logins: int = Field(default=20, ge=1, description="per network within ten minutes, before it must wait")
     summary_cache: int = Field(default=16 * 1024 * 1024, ge=0, description="octets of envelopes and headers kept")
     view_cache: int = Field(default=200_000, ge=0, description="messages of unselected mailboxes kept, 16 octets each")
 
