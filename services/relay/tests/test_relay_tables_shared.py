@@ -74,6 +74,14 @@ async def test_a_batch_that_names_a_mail_twice(two: list[TableQueue]) -> None:
     assert await two[1].enqueue([second]) == 0
 
 
+async def test_what_a_relay_took_in_whose_clock_is_ahead_is_due_at_once(databases: list[Database]) -> None:
+    ahead, right = SystemClock(), SystemClock()
+    ahead.now = lambda: right.now() + 7_200  # type: ignore[method-assign]
+    await TableQueue(databases[0], ahead, "ahead").enqueue(some_mails(3))
+    other = TableQueue(databases[1], right, "right")
+    assert len(keys(await other.lease("x.test", int(right.now() * 1000) + 1_000, 1000, 60))) == 3
+
+
 async def test_no_row_is_leased_by_both(two: list[TableQueue]) -> None:
     await two[0].enqueue(some_mails(60, recipients=5))
     batches = await asyncio.gather(*[two[k % 2].lease("x.test", FAR, 40, 60) for k in range(10)])

@@ -30,12 +30,14 @@ _MAILS = (
     ' smtputf8 BOOLEAN, subject TEXT, message_id TEXT, parent TEXT, pack TEXT, "offset" BIGINT, head BIGINT,'
     " size BIGINT) ORDER BY mail_id ON CONFLICT (mail_id) DO NOTHING RETURNING mail_id, id"
 )
-_RECIPIENTS = (
+# At once by anybody's clock: a relay whose own is ahead must not make the others wait with what it took in.
+_RECIPIENTS = in_dialects(
     "INSERT INTO recipient (mail, n, address, original, domain, destination, state, due)"
-    " SELECT mail, n, address, original, domain, destination, 'queued', ?2 FROM json_to_recordset(CAST(?1 AS JSON))"
+    " SELECT mail, n, address, original, domain, destination, 'queued', LEAST(CAST(?2 AS BIGINT), {now})"
+    " FROM json_to_recordset(CAST(?1 AS JSON))"
     " AS k(mail BIGINT, n INTEGER, address TEXT, original TEXT, domain TEXT, destination TEXT)"
     " ON CONFLICT DO NOTHING RETURNING mail"
-)
+)["postgres"]
 _KNOWN = in_dialects("SELECT mail_id, id FROM mail WHERE mail_id IN (SELECT value FROM {each}) ORDER BY id {lock}")[
     "postgres"
 ]
