@@ -1,8 +1,8 @@
 """On a real Kubernetes, the one that KUBECONFIG names: `make kube-test`. No part of `make test`.
 
 The images of `make images` must be where its nodes find them. The namespace `barid` must not be there; it is made, and
-removed at the end (BARID_KUBE_KEEP=1 leaves it). Nodes' ports must be reachable from here (BARID_KUBE_NODE: at which
-address), and we from pods (BARID_KUBE_HERE: at which).
+removed at the end (BARID_KUBE_KEEP=1 leaves it to the next run). Nodes' ports must be reachable from here
+(BARID_KUBE_NODE: at which address), and we from pods (BARID_KUBE_HERE: at which).
 """
 
 import os
@@ -60,20 +60,19 @@ def installation(
     way_back: int,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Installation]:
-    if kubectl("get", "namespace", "barid", "--ignore-not-found"):
-        pytest.exit("the namespace barid is there already: what is in it is not touched", 1)
     installation = Installation(tmp_path_factory.mktemp("kubernetes"), kubectl)
     doors = installation.forwarder
     hosts = {THERE: there.smtp.port, OUTSIDE: outside.port, SINK: sink.port}
+    routes = {d: doors.open(Endpoint("127.0.0.1", port), host=installation.here) for d, port in hosts.items()}
     try:
-        installation.install(
-            {domain: doors.open(Endpoint("127.0.0.1", port), host=installation.here) for domain, port in hosts.items()}
-        )
+        installation.install(routes)
         installation.start()
         doors.open(installation.smtp, port=way_back)
         yield installation
+    except LookupError as refusal:
+        pytest.exit(str(refusal), 1)
     finally:
-        if not os.environ.get("BARID_KUBE_KEEP"):
+        if not os.environ.get("BARID_KUBE_KEEP") and installation.is_ours:
             began = time.monotonic()
             installation.remove()
             print(f"removed after {time.monotonic() - began:.0f} s")

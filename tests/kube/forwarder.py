@@ -19,6 +19,7 @@ class Forwarder:
 
     def __init__(self) -> None:
         self._loop = asyncio.new_event_loop()
+        self._servers: list[asyncio.Server] = []
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
         self._thread.start()
 
@@ -53,9 +54,12 @@ class Forwarder:
                     writer.close()
 
         server = await asyncio.start_server(pass_on, host, port)
+        self._servers.append(server)
         return Endpoint(host, server.sockets[0].getsockname()[1])
 
     async def _end(self) -> None:
+        for server in self._servers:
+            server.close()
         others = asyncio.all_tasks() - {asyncio.current_task()}
         for task in others:
             task.cancel()

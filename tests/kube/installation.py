@@ -36,6 +36,9 @@ DOORS = {
     "admin": ("admin", "http", False),
 }
 
+OURS = "barid.test/made-by-tests"
+"""Label of a namespace that tests made, and so may use and remove."""
+
 READY_SECONDS = 300.0
 """Three NATS servers, PostgreSQL and fourteen pods of ours from nothing, on a machine that does other things too."""
 
@@ -66,22 +69,42 @@ class Installation(MailSystem):
             return os.environ.get("BARID_KUBE_HERE") or str(way.getsockname()[0])
 
     def install(self, routes: dict[str, Endpoint]) -> None:
-        """routes: domain → host of the tests that takes mail for it, by an address that pods reach."""
-        self.kubectl("create", "-f", str(NAMESPACE), "--save-config")
-        secrets = subprocess.run(
-            [sys.executable, ROOT / "deploy/make_secrets.py", "kubernetes"], capture_output=True, text=True, check=True
-        )
-        self.kubectl("apply", "-f", "-", stdin=secrets.stdout)
+        """routes: domain → host of the tests that takes mail for it, by an address that pods reach. Raises LookupError
+        if there is a namespace that no tests made."""
+        labels = self._labels()
+        if labels is None:
+            self.kubectl("create", "-f", str(NAMESPACE), "--save-config")
+            self.kubectl("label", "namespace", "barid", f"{OURS}=true")
+            secrets = subprocess.run(
+                [sys.executable, ROOT / "deploy/make_secrets.py", "kubernetes"],
+                capture_output=True,
+                text=True,
+                check=True,
+            )
+            self.kubectl("apply", "-f", "-", stdin=secrets.stdout)
+        elif OURS not in labels:
+            raise LookupError("the namespace barid is there already, and no tests made it: it is not touched")
         told = json.dumps({domain: f"{host}:{port}" for domain, (host, port) in routes.items()})
+        self.kubectl("delete", "configmap", "tester", "--ignore-not-found")
         self.kubectl("create", "configmap", "tester", f"--from-literal=BARID_ROUTES={told}")
         manifests = subprocess.run(
             [PROGRAM, "kustomize", OVERLAY], capture_output=True, text=True, check=True, env={"KUBECTL_KUBERC": "false"}
         )
         began = time.monotonic()
         self.kubectl("apply", "-f", "-", stdin=manifests.stdout, within=120)
+        if labels is not None:
+            self.kubectl("rollout", "restart", "deployment/relay")
         for workload in WORKLOADS:
             self.kubectl.wait_ready(workload, within=READY_SECONDS)
             self.ready_after[workload] = time.monotonic() - began
+
+    @property
+    def is_ours(self) -> bool:
+        return OURS in (self._labels() or ())
+
+    def _labels(self) -> dict[str, str] | None:
+        found = self.kubectl("get", "namespace", "barid", "--ignore-not-found", "-o", "json")
+        return json.loads(found)["metadata"].get("labels", {}) if found else None
 
     def start(self) -> Self:
         """Find the doors."""
