@@ -5,8 +5,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 PACKAGES := $(sort $(dir $(wildcard shared/*/pyproject.toml services/*/pyproject.toml)))
 STAMP := $(VENV)/.installed
+IMAGES := directory smtp-ingress relay mda mailstore mss admin nats postgres s3
 
-.PHONY: help setup run test soak bench lint images images-test kube-validate lock clean
+.PHONY: help setup run test soak bench lint images images-test kube-validate kube-test lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -48,6 +49,10 @@ images-test: setup ## start each image as its user on a read-only root and ask h
 
 kube-validate: setup ## ask a real Kubernetes (KUBECONFIG) about every overlay; changes nothing there
 	KUBECTL=$(abspath $(BIN)/kubectl) deploy/k8s/validate.sh
+
+kube-test: setup ## run all of it on a real Kubernetes (KUBECONFIG) and see pods come and go; KUBE_LOAD brings images there
+	$(if $(KUBE_LOAD),$(MAKE) images && $(KUBE_LOAD) $(IMAGES:%=localhost/barid/%:dev))
+	BARID_KUBE_TEST=1 $(BIN)/pytest -s --durations=20 tests/kube
 
 lock: ## pin all dependencies with hashes, naming no host
 	$(BIN)/python tools/third_party.py | cat - dev-requirements.in | $(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url -o requirements.lock -
