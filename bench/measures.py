@@ -17,7 +17,8 @@ USERS = [f"u{i:03d}" for i in range(ACCOUNTS)]
 @dataclass(frozen=True, slots=True)
 class Throughput:
     """cpu_us: of a message, by what the processes are. sender_us: of this process, which shares the machine. puts: of
-    1,000 messages. Rates are per second, waiting times from a message's dot to its 250."""
+    1,000 messages. Rates are per second, waiting times from a message's dot to its 250. others: cores that were
+    busy with what is neither ours nor the sender: on a quiet machine next to none."""
 
     sessions: int
     recipients: int
@@ -30,6 +31,7 @@ class Throughput:
     p99_ms: float
     puts: float
     puts_per_s: float
+    others: float
     errors: list[str]
 
     @property
@@ -57,7 +59,7 @@ async def throughput(
         target.endpoints("smtp_ingress", "smtp"), f"u000@{system.DOMAIN}", recipients_of, total, sessions,
         per_second=per_second,
     )  # fmt: skip
-    cpu, own, puts = target.cpu(), _own_cpu(), target.puts()
+    cpu, own, puts, busy = target.cpu(), _own_cpu(), target.puts(), system.busy()
     await run.run()
     refused = set(run.refused)
     for serial in set(range(total)) - refused:
@@ -66,7 +68,7 @@ async def throughput(
     await watch.until_counted(readers, wanted)
     visible = time.perf_counter() - run.began
     spent = {name: round((after - cpu.get(name, 0.0)) * 1e6 / total) for name, after in target.cpu().items()}
-    own, puts = _own_cpu() - own, target.puts() - puts
+    own, puts, busy = _own_cpu() - own, target.puts() - puts, system.busy() - busy
     for reader in readers.values():
         reader.close()
     sending = run.last_ok - run.began
@@ -82,6 +84,7 @@ async def throughput(
         p99_ms=run.latency_ms(0.99),
         puts=puts * 1000 / total,
         puts_per_s=puts / sending,
+        others=max(0.0, busy - own - sum(spent.values()) * total / 1e6) / visible,
         errors=run.errors[:3],
     )
 
