@@ -1,38 +1,65 @@
-"""Rounds of killing: as many as BARID_SOAK_ROUNDS says, each with all that can befall a system; without it two, which
-share that between them. Each has a seed, which a failure names: BARID_SOAK_SEED=… repeats its choices."""
+"""Rounds of killing: as many as BARID_SOAK_ROUNDS says, each with all that can befall a system, in both sizes. Without
+it two in the embedded size, which share that between them, and a short one in the cluster size. Each has a seed, which
+a failure names: BARID_SOAK_SEED=… repeats its choices. BARID_SOAK_SIZE=cluster has rounds of that size
+alone, BARID_SOAK_BLOWS=name,name has these blows alone, BARID_SOAK_LOGS=folder keeps the log of each round."""
 
 import os
 import random
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from barid_testing import running
 from barid_testing.mail_system import MailSystem
 
-from . import ruin
+from . import cluster_ruin, ruin, sizes
+from .clocks import Clocks
+from .cluster import Cluster
 from .sink import Sink
+from .sizes import Size
+from .store import FailingStore
 from .town import SINK
+
+SHORT = 3
+"""Blows of the cluster size's own in a short round, by the seed: all of them would take two minutes more."""
+
+START_SECONDS = 180.0
+"""Five servers and thirteen processes: eight on a quiet machine, a minute on one with ten times its load."""
 
 ROUNDS = int(os.environ.get("BARID_SOAK_ROUNDS", "0"))
 
-QUICK = (
-    *("--set", "mailstore.reconcile_seconds=1", "--set", "mailstore.reconcile_grace=2"),
-    *("--set", "mailstore.reconcile_grace_at_start=1"),
-    *("--set", "relay.retry_first=1", "--set", "relay.retry_most=2"),
-)
-"""The reconciler looks often and the relay tries again soon: what a killed process left is done while a test waits."""
-
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    if "seed" in metafunc.fixturenames:
-        given = os.environ.get("BARID_SOAK_SEED")
-        first = int(given) if given else random.SystemRandom().randrange(10**6)
+    if "seed" not in metafunc.fixturenames:
+        return
+    given = os.environ.get("BARID_SOAK_SEED")
+    # Processes that share the tests (pytest-xdist) must name them alike, so all draw from the name of their run.
+    drawn = random.Random(os.environ.get("PYTEST_XDIST_TESTRUNUID")).randrange(10**6)
+    first = int(given) if given else drawn
+    rounds: list[tuple[Size, int, bool, tuple[ruin.Blow, ...], tuple[ruin.Blow, ...]]] = []
+    for size in sizes.SIZES:
+        if os.environ.get("BARID_SOAK_SIZE", size.name) != size.name:
+            continue
         if ROUNDS or given:
-            rounds = [(first + number, ruin.SINGLE, ruin.WHOLE) for number in range(ROUNDS or 1)]
+            single = ruin.SINGLE if size is sizes.EMBEDDED else (*ruin.SINGLE, *cluster_ruin.CLUSTER)
+            rounds += [(size, first + number, True, single, ruin.WHOLE) for number in range(ROUNDS or 1)]
+        elif size is sizes.EMBEDDED:
+            rounds.append((size, first, True, ruin.SINGLE[:1], ruin.WHOLE[:3]))
+            rounds.append((size, first + 1, True, ruin.SINGLE[1:], ruin.WHOLE[3:]))
         else:
-            rounds = [(first, ruin.SINGLE[:1], ruin.WHOLE[:3]), (first + 1, ruin.SINGLE[1:], ruin.WHOLE[3:])]
-        metafunc.parametrize(("seed", "single", "whole"), rounds, ids=[f"seed-{each[0]}" for each in rounds])
+            some = random.Random(first).sample(cluster_ruin.CLUSTER, SHORT)
+            rounds.append((size, first, False, (ruin.each_in_turn, *some), (ruin.a_bus_wiped,)))
+    if only := os.environ.get("BARID_SOAK_BLOWS"):
+        rounds = [(*each[:3], _named(only, each[3]), _named(only, each[4])) for each in rounds]
+    metafunc.parametrize(
+        ("size", "seed", "thorough", "single", "whole"), rounds, ids=[f"{each[0]}-seed-{each[1]}" for each in rounds]
+    )
+
+
+def _named(only: str, blows: tuple[ruin.Blow, ...]) -> tuple[ruin.Blow, ...]:
+    return tuple(blow for blow in blows if blow.__name__ in only.split(","))
 
 
 @pytest.fixture
@@ -42,9 +69,30 @@ def sink() -> Iterator[Sink]:
 
 
 @pytest.fixture
-def system(tmp_path: Path, sink: Sink) -> Iterator[MailSystem]:
-    """One process for each service, on data of its own."""
-    system = MailSystem(tmp_path, [*QUICK, "--route", f"{SINK}=127.0.0.1:{sink.port}"], processes=0)
+def cluster(size: Size, monkeypatch: pytest.MonkeyPatch) -> Iterator[Cluster | None]:
+    """What can be made to fail of the cluster size."""
+    if size is not sizes.CLUSTER:
+        yield None
+        return
+    with sizes.open_folder() as folder, FailingStore(folder / "data") as store:
+        cluster = Cluster(folder, store, Clocks(folder / "clocks"))
+        monkeypatch.setattr(running, "START_SECONDS", START_SECONDS)
+        for name, value in cluster.clocks.environment.items():
+            monkeypatch.setenv(name, value)
+        yield cluster
+
+
+@pytest.fixture
+def system(
+    size: Size, sink: Sink, tmp_path: Path, cluster: Cluster | None, request: pytest.FixtureRequest
+) -> Iterator[MailSystem]:
+    """One process for each service and replica, on data of its own."""
+    options = [*size.options, "--route", f"{SINK}=127.0.0.1:{sink.port}"]
+    if cluster is not None:
+        options += cluster.store.options(sizes.WRITERS)
+    system = MailSystem(tmp_path if cluster is None else cluster.folder, options, processes=0)
     system.start()
     yield system
     system.kill_all()
+    if (logs := os.environ.get("BARID_SOAK_LOGS")) is not None:
+        shutil.copy(system.log_file, Path(logs) / f"{request.node.name}.log")

@@ -11,12 +11,14 @@ import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from itertools import count
 
 from barid_testing.mail_system import Account, MailSystem
 
+from .doors import Doors
 from .letters import HUGE, KINDS, Door, Kind, Letter, number_of
-from .town import AWAY, Town
+from .town import ALL, AWAY, HERE, Town
 
 PAUSE = 0.02
 """Before a refused or broken client tries again."""
@@ -43,6 +45,7 @@ class Load:
         self._lock = threading.Lock()
         self._stopping = threading.Event()
         self._going = threading.Event()
+        self._doors = Doors(system)
         self._resting = threading.Semaphore(0)
         self._huge = huge  # that have still to be accepted
         self._accepted = 0
@@ -109,7 +112,9 @@ class Load:
                 self._going.wait()
             try:
                 work(rng)
-            except (OSError, smtplib.SMTPException, imaplib.IMAP4.error):
+            except (OSError, smtplib.SMTPException, imaplib.IMAP4.error) as error:
+                if is_for_good(error):
+                    self.failures.append(f"refused for good: {type(error).__name__}: {error}")
                 time.sleep(PAUSE)
             except Exception as error:
                 self.failures.append(f"{type(error).__name__}: {error}")
@@ -156,11 +161,11 @@ class Load:
         client: smtplib.SMTP
         if door == "submission":
             context = ssl._create_unverified_context()
-            client = smtplib.SMTP_SSL(*self._system.submissions, timeout=PATIENCE, context=context)
+            client = self._doors.enter("submissions", partial(smtplib.SMTP_SSL, timeout=PATIENCE, context=context))
         elif door == "lmtp":
-            client = smtplib.LMTP(*self._system.lmtp, timeout=PATIENCE)
+            client = self._doors.enter("lmtp", partial(smtplib.LMTP, timeout=PATIENCE))
         else:
-            client = smtplib.SMTP(*self._system.smtp, timeout=PATIENCE)
+            client = self._doors.enter("smtp", partial(smtplib.SMTP, timeout=PATIENCE))
         try:
             if door == "submission":
                 client.login(self._town.eve.login, self._town.eve.password)
@@ -171,7 +176,11 @@ class Load:
 
     def _send(self, client: smtplib.SMTP, letter: Letter) -> None:
         _needs(client.mail(letter.sender, [f"size={len(letter.raw)}"]), 250)
-        letter.taken = [each for each in letter.recipients if client.rcpt(each)[0] == 250]
+        said_of = {each: client.rcpt(each) for each in letter.recipients}
+        letter.taken = [each for each, (code, _) in said_of.items() if code == 250]
+        wrong = {each: said for each, said in said_of.items() if said[0] >= 500 and not _is_a_stranger_to(letter, each)}
+        if wrong:
+            raise smtplib.SMTPRecipientsRefused(wrong)
         if not letter.taken:
             client.rset()
             time.sleep(PAUSE)
@@ -205,7 +214,7 @@ class Load:
 
     @contextlib.contextmanager
     def _reader(self, account: Account, mailbox: str = "") -> Iterator[imaplib.IMAP4]:
-        client = imaplib.IMAP4(*self._system.imap, timeout=PATIENCE)
+        client = self._doors.enter("imap", partial(imaplib.IMAP4, timeout=PATIENCE))
         try:
             client.login(account.login, account.password)
             if mailbox:
@@ -253,6 +262,22 @@ def _bound(function: Callable[[Door, random.Random], None], door: Door) -> Calla
     return lambda rng: function(door, rng)
 
 
+def is_for_good(error: Exception) -> bool:
+    """Nothing that befalls a system is a reason for 5xx, BAD, or a log-in refused as wrong: mail would be returned,
+    people asked for their password again."""
+    if isinstance(error, smtplib.SMTPRecipientsRefused):
+        return True
+    if isinstance(error, smtplib.SMTPResponseException):
+        return error.smtp_code >= 500
+    text = str(error)
+    return isinstance(error, imaplib.IMAP4.error) and (" BAD " in text or "AUTHENTICATIONFAILED" in text)
+
+
+def _is_a_stranger_to(letter: Letter, recipient: str) -> bool:
+    """By port 25 nobody sends to others' domains through us."""
+    return letter.kind.door == "mx" and not recipient.endswith((f"@{HERE}", f"@{ALL}"))
+
+
 def _needs(reply: tuple[int, bytes], code: int) -> None:
     if reply[0] != code:
         raise smtplib.SMTPResponseException(*reply)
@@ -269,7 +294,12 @@ def _lines(raw: bytes) -> list[bytes]:
 
 def _numbers(reader: imaplib.IMAP4, most: int) -> dict[int, int]:
     """UID → number of the first mails of the mailbox."""
-    status, parts = reader.fetch(f"1:{most}", "(UID BODY.PEEK[HEADER.FIELDS (SUBJECT)])")
+    try:
+        status, parts = reader.fetch(f"1:{most}", "(UID BODY.PEEK[HEADER.FIELDS (SUBJECT)])")
+    except imaplib.IMAP4.error as error:
+        if "mailbox is empty" in str(error) or "no message with that sequence number" in str(error):
+            return {}  # fewer than that are left
+        raise
     if status != "OK":
         return {}
     return {

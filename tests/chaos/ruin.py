@@ -10,12 +10,12 @@ from dataclasses import dataclass
 
 from barid_testing.mail_system import MailSystem
 
+from .cluster import Cluster
 from .load import Load
+from .processes import is_alive
 
-VICTIMS = ("smtp_ingress", "mda", "mailstore", "directory", "mss", "relay", "admin", "nats-server", "forkserver")
-
-STANDING = (*VICTIMS, "barid")
-"""Who is made to stand still; what becomes of the others without their supervisor is a blow of its own."""
+SUPERVISOR = "barid"
+"""What becomes of the others without it is a blow of its own."""
 
 BETWEEN = 60
 """Mails accepted before each blow: every process is in the middle of something."""
@@ -27,19 +27,45 @@ MOMENT = 0.4
 """Most seconds into a recovery, or a drain, that the next blow falls."""
 
 
+RESTARTED_WITHIN = 60.0
+"""Seconds. A service is forked in milliseconds; PostgreSQL reads its log, a machine may be busy."""
+
+
 @dataclass
 class Scene:
-    """seed: that of `rng`; rounds that follow each other have seeds that do, so that each victim has its turn. deaths:
-    of the relay, each of which may have left copies taken and not written down."""
+    """seed: that of `rng`; rounds that follow each other have seeds that do, so that each victim has its turn.
+    thorough: every replica has its turn, not one of each service. deaths: of the relay, each of which may have left
+    copies taken and not written down."""
 
     system: MailSystem
     load: Load
     rng: random.Random
     seed: int
+    thorough: bool = True
     deaths: int = 0
+    parts: Cluster | None = None
+
+    @property
+    def cluster(self) -> Cluster:
+        """In that size alone."""
+        assert self.parts is not None
+        return self.parts
+
+    @property
+    def victims(self) -> list[str]:
+        """Names of all processes but the supervisor's, always in the same order."""
+        return sorted(self.system.pids().keys() - {SUPERVISOR})
+
+    @property
+    def one_of_each(self) -> list[str]:
+        """Of replicas one, by chance."""
+        kinds: dict[str, list[str]] = {}
+        for name in self.victims:
+            kinds.setdefault(kind_of(name), []).append(name)
+        return [self.rng.choice(names) for names in kinds.values()]
 
     def kill(self, name: str) -> int:
-        self.deaths += name in ("relay", "forkserver")
+        self.deaths += kind_of(name) in ("relay", "forkserver")
         return self.system.kill(name)
 
     def kill_all(self) -> None:
@@ -54,23 +80,25 @@ Blow = Callable[[Scene], None]
 
 
 def each_in_turn(scene: Scene) -> None:
-    for name in scene.rng.sample(VICTIMS, len(VICTIMS)):
+    victims = scene.victims if scene.thorough else scene.one_of_each
+    for name in scene.rng.sample(victims, len(victims)):
         scene.load.until(more=BETWEEN)
-        scene.system.wait_restarted(name, scene.kill(name))
+        wait_restarted(scene, name, scene.kill(name))
 
 
 def one_twice_in_quick_succession(scene: Scene) -> None:
     """Killed again while it recovers."""
-    name = VICTIMS[scene.seed % len(VICTIMS)]
+    name = scene.victims[scene.seed % len(scene.victims)]
     scene.load.until(more=BETWEEN)
     for _ in range(2):
-        scene.system.wait_restarted(name, scene.kill(name))
+        wait_restarted(scene, name, scene.kill(name))
         scene.moment()
 
 
 def one_stands_still(scene: Scene) -> None:
     """It answers nobody, and then goes on as if no time had passed."""
-    name = STANDING[scene.seed % len(STANDING)]
+    names = [*scene.victims, SUPERVISOR]
+    name = names[scene.seed % len(names)]
     scene.load.until(more=BETWEEN)
     pid = scene.system.pids()[name]
     os.kill(pid, signal.SIGSTOP)
@@ -121,7 +149,7 @@ def the_supervisor_alone(scene: Scene) -> None:
     scene.deaths += 1
     scene.system.kill("barid")
     end = time.monotonic() + 5
-    while left := [name for name, pid in pids.items() if _is_alive(pid)]:
+    while left := [name for name, pid in pids.items() if is_alive(pid)]:
         assert time.monotonic() < end, f"alive without their supervisor: {left}"
         time.sleep(0.01)
     scene.system.start()
@@ -147,10 +175,11 @@ WHOLE: tuple[Blow, ...] = (
 )
 
 
-def _is_alive(pid: int) -> bool:
-    """A process that has ended and was not yet asked for counts as dead."""
-    try:
-        with open(f"/proc/{pid}/stat") as file:
-            return file.read().rpartition(")")[2].split()[0] != "Z"
-    except FileNotFoundError:
-        return False
+def wait_restarted(scene: Scene, name: str, pid: int) -> None:
+    scene.system.wait_restarted(name, pid, RESTARTED_WITHIN)
+
+
+def kind_of(name: str) -> str:
+    """The service, or what else it is, of a process's name: `mda` of `mda-2`."""
+    kind, _, number = name.rpartition("-")
+    return kind if number.isdecimal() else name

@@ -1,6 +1,6 @@
 """Processes die while mail comes in by every door. What was acknowledged stands where it belongs, once, as it was sent.
 
-books.py says what is owed; estate.py reads the disk; ruin.py is what happens.
+books.py says what is owed; estate.py reads what stands without asking; ruin.py is what happens; quiet.py waits.
 """
 
 import random
@@ -9,37 +9,44 @@ from collections.abc import Iterable
 
 from barid_testing.mail_system import MailSystem
 
-from . import estate
 from .books import check
+from .cluster import Cluster
 from .load import Load
+from .quiet import become_quiet, leave_nothing_behind, surprises
 from .ruin import Blow, Scene
 from .sink import Sink
+from .sizes import Size
 from .town import settle
-
-QUIET_WITHIN = 45.0
-"""Seconds: a bus that held messages for a process that was killed gives them to another after 5, a lease ends at the
-relay's next start, the reconciler looks every second."""
 
 
 def test_a_day_of_blows(
-    system: MailSystem, sink: Sink, seed: int, single: tuple[Blow, ...], whole: tuple[Blow, ...]
+    system: MailSystem,
+    sink: Sink,
+    size: Size,
+    cluster: Cluster | None,
+    seed: int,
+    thorough: bool,
+    single: tuple[Blow, ...],
+    whole: tuple[Blow, ...],
 ) -> None:
     rng = random.Random(seed)
+    estate = size.estate(system.data)
     town = settle(system)
     load = Load(system, town, seed).start()
-    scene = Scene(system, load, rng, seed)
+    scene = Scene(system, load, rng, seed, thorough, parts=cluster)
     began = time.monotonic()
     endure(scene, rng.sample(single, len(single)))
     load.rest()
-    become_quiet(system)  # by itself: a system that must be started again to remember its mail has lost it
+    # By itself: a system that must be started again to remember its mail has lost it.
+    become_quiet(system, estate, size)
     load.go_on()
     endure(scene, rng.sample(whole, len(whole)))
     load.stop()
-    become_quiet(system)
-    check(system, town, load, sink, scene.deaths)
-    print(f"seed {seed}: {load.accepted} acknowledged in {time.monotonic() - began:.0f} s")
-    leave_nothing_behind(system)
-    check(system, town, load, sink, scene.deaths)
+    become_quiet(system, estate, size)
+    check(system, town, load, sink, scene.deaths, size.quiet_within)
+    print(f"{size}, seed {seed}: {load.accepted} acknowledged in {time.monotonic() - began:.0f} s")
+    leave_nothing_behind(system, estate, size)
+    check(system, town, load, sink, scene.deaths, size.quiet_within)
     assert surprises(system) == []
 
 
@@ -52,30 +59,3 @@ def endure(scene: Scene, blows: Iterable[Blow]) -> None:
             error.add_note(f"while: {blow.__name__}")
             raise
         print(f"{blow.__name__}: {time.monotonic() - began:.1f} s, {scene.load.accepted} acknowledged so far")
-
-
-def become_quiet(system: MailSystem) -> None:
-    """Nothing is owed, nothing waits in a queue, nothing is held."""
-    end = time.monotonic() + QUIET_WITHIN
-    while (owed := estate.owed(system.data)) or (rows := estate.unfinished(system.data)):
-        if time.monotonic() > end:
-            waiting = rows if not owed else {"owed": sorted(owed)[:10], **estate.unfinished(system.data)}
-            raise AssertionError(f"still at work after {QUIET_WITHIN:.0f} s: {waiting}\n{system.log()}")
-        time.sleep(0.1)
-
-
-def surprises(system: MailSystem) -> list[str]:
-    """What the log has of exceptions that nobody foresaw. Redelivery makes them good, so the books don't show them."""
-    return [line[:2000] for line in system.log_file.read_text().splitlines() if "Traceback" in line][:5]
-
-
-def leave_nothing_behind(system: MailSystem) -> None:
-    """Stopped in order and started again, every pack of before is closed and no message is half on its way in."""
-    system.stop()
-    assert estate.spooled(system.data) == []
-    assert estate.unfinished(system.data) == {}
-    system.start()
-    end = time.monotonic() + QUIET_WITHIN
-    while left := estate.not_closed(system.data):
-        assert time.monotonic() < end, f"not closed: {left}\n{system.log()}"
-        time.sleep(0.1)
