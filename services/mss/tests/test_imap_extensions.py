@@ -181,3 +181,17 @@ async def test_copies_have_the_id_of_the_original(client: Raw) -> None:
     assert await client.ok("FETCH 1 (EMAILID)") == [b"* 1 FETCH (EMAILID (" + found + b"))"]
     assert await client.ok(b"SEARCH EMAILID " + found) == [b"* SEARCH 1"]
     assert await client.ok(b"SEARCH NOT EMAILID " + found) == [b"* SEARCH"]
+
+
+async def test_messages_are_sorted_and_threaded(client: Raw) -> None:
+    await client.append(letter("zebra", Message_ID="<z@far.test>"))
+    await client.append(letter("apple", body="longer\r\n" * 10))
+    await client.append(letter("Re: zebra", References="<z@far.test>"))
+    await client.ok("SELECT INBOX")
+    assert await client.ok("SORT (SUBJECT) UTF-8 ALL") == [b"* SORT 2 1 3"]
+    assert await client.ok("UID SORT (REVERSE SIZE) UTF-8 UNSEEN") == [b"* SORT 2 3 1"]
+    assert await client.ok("UID SORT RETURN (COUNT MIN) (SUBJECT) UTF-8 BODY longer") == [
+        b'* ESEARCH (TAG "t%d") UID MIN 2 COUNT 1' % client.count
+    ]
+    assert await client.ok("UID THREAD REFERENCES UTF-8 ALL") == [b"* THREAD (1 3)(2)"]
+    assert await client.ok("THREAD ORDEREDSUBJECT UTF-8 2:3") == [b"* THREAD (2)(3)"]

@@ -34,10 +34,12 @@ from barid_protocols.imap.commands import (
     noop,
     rename,
     select,
+    sort,
     starttls,
     status,
     store,
     subscribe,
+    thread,
     unselect,
     unsubscribe,
 )
@@ -55,9 +57,12 @@ from barid_protocols.imap.search_predicates import compile_key
 from barid_protocols.imap.selected import SelectedMailbox
 from barid_protocols.imap.selected_search import candidates, rows, search_line, search_snapshot
 from barid_protocols.imap.sequence import SequenceSet
+from barid_protocols.imap.sorting import sorted_by
 from barid_protocols.imap.states import allows_expunge
 from barid_protocols.imap.stored_flags import stored_lines
+from barid_protocols.imap.threads import thread_line, threads
 from barid_protocols.imap.vanished import Resync, vanished, vanished_line
+from barid_protocols.mime.headers import HeaderBlock
 
 NOW = 784_111_777 + 3600
 """An hour after the messages came."""
@@ -150,6 +155,10 @@ class Found:
         return datetime.fromtimestamp(self.message.received, UTC).date()
 
     sent_date = None
+
+    @property
+    def block(self) -> HeaderBlock:
+        return HeaderBlock(self.message.data.partition(b"\r\n\r\n")[0] + b"\r\n\r\n")
 
     def header(self, name: str) -> bytes | None:
         pattern = rb"(?im)^" + re.escape(name.encode()) + rb":[ \t]*(.*?)\r?$"
@@ -510,17 +519,22 @@ class Host:
         selected, box = self.selected, self.mailboxes[self.selected_name]
         assert selected is not None
         event = replace(event, key=search.with_saved(event.key, selected.saved))
-        if not search.needs(event.key):
+        if not search.needs(event.key) and type(event) is search_command.Search:
             numbers, _ = search_snapshot(selected, event.key, uid=False)
             return (search_line(selected, event, numbers), ok("Searched"))
         last_uid = selected.uids[-1] if selected.uids else 0
         test = compile_key(event.key, last_number=len(selected), last_uid=last_uid, now=NOW)
-        found = []
+        hits = []
         for row in rows(selected, candidates(selected, event.key)):
             full = Found(row.seq, row.uid, row.mask, row.keywords, row.recent, row.modseq, box.messages[row.uid])
             if test(full):
-                found.append(row.seq)
-        return (search_line(selected, event, found), ok("Searched"))
+                hits.append(full)
+        if isinstance(event, thread.Thread):
+            roots = threads(event.algorithm, [(hit.uid if event.uid else hit.seq, hit) for hit in hits])
+            return (thread_line(roots), ok("Threaded"))
+        if isinstance(event, sort.Sort):
+            hits = sorted_by(event.criteria, hits)
+        return (search_line(selected, event, [hit.seq for hit in hits]), ok("Searched"))
 
     def _copy(self, event: copy.Copy | move.Move) -> Answer:
         selected, box = self.selected, self.mailboxes[self.selected_name]

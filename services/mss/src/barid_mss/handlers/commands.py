@@ -23,14 +23,28 @@ from barid_protocols.imap.commands.noop import Noop
 from barid_protocols.imap.commands.rename import Rename
 from barid_protocols.imap.commands.search import Search
 from barid_protocols.imap.commands.select import Select
+from barid_protocols.imap.commands.sort import Sort
 from barid_protocols.imap.commands.status import StatusOf
 from barid_protocols.imap.commands.store import Store
 from barid_protocols.imap.commands.subscribe import Subscribe
+from barid_protocols.imap.commands.thread import Thread
 from barid_protocols.imap.commands.unselect import Unselect
 from barid_protocols.imap.commands.unsubscribe import Unsubscribe
 from barid_protocols.imap.responses import Completion
 
-from . import copying, expunging, fetching, listing, login, mailboxes, searching, selecting, session_commands, storing
+from . import (
+    copying,
+    expunging,
+    fetching,
+    listing,
+    login,
+    mailboxes,
+    searching,
+    selecting,
+    session_commands,
+    sorting,
+    storing,
+)
 
 if TYPE_CHECKING:
     from .imap_session import ImapSession
@@ -59,6 +73,8 @@ HANDLERS: dict[type[Command], Handler] = {
     Unsubscribe: mailboxes.unsubscribe,
     Fetch: fetching.fetch,
     Search: searching.search,
+    Sort: sorting.sort,
+    Thread: sorting.thread,
     Store: storing.store,
     Copy: copying.copy,
     Move: copying.move,

@@ -50,7 +50,7 @@ AT_ONCE = 200
 TURN = 0.005
 """Seconds of searching between two turns of the loop: what others in this process may have to wait."""
 
-_UNREADABLE = no("Some of the messages can't be read", codes.CORRUPTION)
+UNREADABLE = no("Some of the messages can't be read", codes.CORRUPTION)
 
 log = get_logger("mss.imap")
 
@@ -68,17 +68,21 @@ async def search(session: "ImapSession", command: Search) -> Completion:
     if command.returns is not None and command.returns.saves:
         # So it is left by a NO (RFC 5182 §2.1).
         selected.save(())
+    matches, unreadable = await find(session, selection, command)
+    session.write(search_line(selected, command, matches))
+    if unreadable:
+        selected.save(())
+        return UNREADABLE
+    return ok("Searched")
+
+
+async def find(session: "ImapSession", selection: "Selection", command: Search) -> tuple[Sequence[int], bool]:
+    """The numbers of the messages that match, ascending; and whether some can't be read."""
     if not needs(command.key):
-        numbers, _ = search_snapshot(selected, command.key, uid=False)
-        session.write(search_line(selected, command, numbers))
-        return ok("Searched")
+        return search_snapshot(selection.selected, command.key, uid=False)[0], False
     searching = _Searching(session, selection, command)
     found = await searching.run()
-    session.write(search_line(selected, command, [row.seq for row in found]))
-    if searching.unreadable:
-        selected.save(())
-        return _UNREADABLE
-    return ok("Searched")
+    return [row.seq for row in found], searching.unreadable
 
 
 def email_id(mail_id: str) -> str:

@@ -205,12 +205,15 @@ def expunge_lines(numbers: Iterable[int]) -> bytes:
     return b"".join([b"* %d EXPUNGE\r\n" % number for number in numbers])
 
 
-def search(numbers: array[int] | Sequence[int], modseq: int | None = None) -> bytes:
-    """``modseq``: the highest of the messages found, where the search named MODSEQ and found any (RFC 7162 §3.1.5)."""
+def search(numbers: array[int] | Sequence[int], modseq: int | None = None, word: bytes = b"SEARCH") -> bytes:
+    """``modseq``: the highest of the messages found, where the search named MODSEQ and found any (RFC 7162 §3.1.5).
+
+    ``word`` is SORT for the answer to that, whose numbers stand in its order (RFC 5256 §4).
+    """
     if not numbers:
-        return b"* SEARCH\r\n"
+        return b"* %b\r\n" % word
     tail = b"" if modseq is None else b" (MODSEQ %d)" % modseq
-    return b"* SEARCH %b%b\r\n" % (" ".join(map(str, numbers)).encode("ascii"), tail)
+    return b"* %b %b%b\r\n" % (word, " ".join(map(str, numbers)).encode("ascii"), tail)
 
 
 def select_lines(

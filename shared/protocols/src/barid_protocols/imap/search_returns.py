@@ -75,11 +75,11 @@ class Returns:
         return Return.SAVE in self.options
 
     def saved(self, results: Sequence[int]) -> list[int]:
-        """What of ``results`` (ascending) ``$`` stands for from now on (RFC 5182 §2.1, RFC 9394 §3.2)."""
+        """What of ``results`` (UIDs) ``$`` stands for from now on, ascending (RFC 5182 §2.1, RFC 9394 §3.2)."""
         ends = self.options & {Return.MIN, Return.MAX}
         whole = self.options & {Return.ALL, Return.COUNT}
         if whole or not (ends or self.page) or not results:
-            return list(results)
+            return sorted(results)
         kept = set(self.page.cut(results)) if self.page is not None else set()
         if Return.MIN in ends:
             kept.add(results[0])
@@ -90,7 +90,8 @@ class Returns:
     def line(self, tag: bytes, results: Sequence[int], modseqs: Sequence[int] | None, *, uid: bool) -> bytes:
         """The ESEARCH line; nothing if nothing but SAVE was asked for.
 
-        ``results`` ascend; ``modseqs`` are theirs, given where the search named MODSEQ (RFC 4731 §3.2).
+        ``results`` ascend, or stand in the order of a SORT, whose first is MIN then (RFC 5267 §3). ``modseqs`` are
+        theirs, given where the search named MODSEQ (RFC 4731 §3.2).
         """
         if self.options == {Return.SAVE} and self.page is None:
             return b""

@@ -131,12 +131,16 @@ def search_snapshot(selected: SelectedMailbox, key: Key, *, uid: bool) -> tuple[
 
 
 def search_line(selected: SelectedMailbox, command: Search, numbers: Sequence[int]) -> bytes:
-    """SEARCH or ESEARCH for the messages of these ascending ``numbers``; keeps them as ``$`` if it was asked to."""
+    """SEARCH, SORT or ESEARCH for the messages of these ``numbers``, which ascend, or stand in the order of a SORT.
+
+    Keeps them as ``$`` if it was asked to.
+    """
     uids = [selected.uids[number - 1] for number in numbers]
     shown = uids if command.uid else numbers
     modseqs = [selected.modseqs[number - 1] for number in numbers] if uses_modseq(command.key) else None
     if command.returns is None:
-        return responses.search(shown, max(modseqs) if modseqs else None)
+        word = command.name.removeprefix(b"UID ")
+        return responses.search(shown, max(modseqs) if modseqs else None, word)
     if command.returns.saves:
         selected.save(command.returns.saved(uids))
     return command.returns.line(command.tag, shown, modseqs, uid=command.uid)

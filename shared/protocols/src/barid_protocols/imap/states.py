@@ -51,12 +51,16 @@ ALLOWED: dict[State, frozenset[bytes]] = {
         b"UNSELECT",
         b"EXPUNGE",
         b"SEARCH",
+        b"SORT",
+        b"THREAD",
         b"FETCH",
         b"STORE",
         b"COPY",
         b"MOVE",
         b"UID EXPUNGE",
         b"UID SEARCH",
+        b"UID SORT",
+        b"UID THREAD",
         b"UID FETCH",
         b"UID STORE",
         b"UID COPY",
@@ -78,8 +82,9 @@ TRANSITIONS: dict[tuple[bytes, Status], State] = {
     (b"LOGOUT", Status.OK): State.LOGOUT,
 }
 
-WITHOUT_EXPUNGE = frozenset({b"FETCH", b"STORE", b"SEARCH"})
-"""While these run no EXPUNGE may be sent (§7.4.1): message numbers would shift. The UID forms are not among them."""
+WITHOUT_EXPUNGE = frozenset({b"FETCH", b"STORE", b"SEARCH", b"SORT", b"THREAD"})
+"""While these run no EXPUNGE may be sent (§7.4.1, RFC 5256 §3): message numbers would shift. The UID forms are not
+among them."""
 
 
 def refusal(state: State, command: bytes) -> str | None:

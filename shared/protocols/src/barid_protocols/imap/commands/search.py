@@ -47,14 +47,23 @@ def parse(tag: bytes, name: bytes, cursor: Cursor) -> Search:
     charset = "utf-8"
     if cursor.data[cursor.pos : cursor.pos + 8].upper() == b"CHARSET ":
         cursor.pos += 8
-        asked = CHARSETS.get(cursor.astring().upper())
-        if asked is None:
-            raise UserError("Search text must be US-ASCII or UTF-8", codes.BADCHARSET)
-        charset = asked
+        charset = parse_charset(cursor)
         cursor.space()
+    return Search(tag, name, parse_keys(cursor, charset), returns)
+
+
+def parse_charset(cursor: Cursor) -> str:
+    asked = CHARSETS.get(cursor.astring().upper())
+    if asked is None:
+        raise UserError("Search text must be US-ASCII or UTF-8", codes.BADCHARSET)
+    return asked
+
+
+def parse_keys(cursor: Cursor, charset: str) -> Key:
+    """All that is left of the command."""
     key = _KeyParser(cursor, charset).keys(0)
     cursor.end()
-    return Search(tag, name, key, returns)
+    return key
 
 
 class _KeyParser:
