@@ -2,22 +2,34 @@
 
 from typing import ClassVar
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from barid_runtime.settings import DatabaseSettings
+
+from .policy.addresses import canonical
 
 MOST_FAILURES = 20
 """People mistype thrice; programs with an old password try each minute."""
 
 
 class Settings(DatabaseSettings):
-    """postmaster: who reads what is sent to `postmaster` where nobody has that address; empty: the domain's first
-    account. hashing_threads: passwords hashed at once, each taking 19 MiB and a core for some 20 ms."""
-
     section: ClassVar[str] = "directory"
 
-    postmaster: str = ""
-    hashing_threads: int = Field(default=2, ge=1, le=64)
+    postmaster: str = Field(
+        default="",
+        description="address that gets what is sent to `postmaster` where nobody has that name; empty: the domain's"
+        " first account",
+    )
+    hashing_threads: int = Field(
+        default=2, ge=1, le=64, description="passwords hashed at once, each taking 19 MiB and a core for some 20 ms"
+    )
     max_failed_logins: int = Field(
         default=MOST_FAILURES, ge=1, le=10_000, description="per network within ten minutes, before it must wait"
     )
+
+    @field_validator("postmaster")
+    @classmethod
+    def _is_an_address(cls, value: str) -> str:
+        if value and canonical(value) is None:
+            raise ValueError("it must be an address, user@domain")
+        return value

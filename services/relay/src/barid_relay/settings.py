@@ -1,10 +1,10 @@
 """What an operator may decide about mail for other domains."""
 
 import re
-from pathlib import Path
+from ipaddress import ip_address
 from typing import ClassVar, Literal
 
-from pydantic import Field, SecretStr, field_validator, model_validator
+from pydantic import Field, FilePath, SecretStr, field_validator, model_validator
 
 from barid_runtime.journal.settings import JournalSettings
 from barid_runtime.networks import Network
@@ -23,18 +23,20 @@ class Settings(DatabaseSettings, JournalSettings):
         default={}, description="domain to host:port, dialled in every mode: whoever names a route has been told to"
     )
     smarthost: str = Field(default="", description="host:port that takes all mail for other domains")
-    smarthost_login: str = ""
-    smarthost_password: SecretStr = SecretStr("")
+    smarthost_login: str = Field(default="", description="our name there")
+    smarthost_password: SecretStr = Field(default=SecretStr(""), description="password of that name")
     smarthost_tls: Literal["auto", "none", "opportunistic", "required", "implicit"] = Field(
         default="auto",
         description="auto: required if there is a log-in and the host isn't this machine, else opportunistic; required"
         " and implicit verify the certificate",
     )
     smarthost_allow_plaintext: bool = Field(default=False, description="permit the log-in without TLS")
-    smarthost_authorities: Path | None = Field(default=None, description="PEM file to trust instead of the system's")
+    smarthost_authorities: FilePath | None = Field(
+        default=None, description="PEM file to trust instead of the system's"
+    )
 
     dns_nameservers: list[str] = Field(default=[], description="address or address:port; none: the system's")
-    dns_zone_file: Path | None = Field(
+    dns_zone_file: FilePath | None = Field(
         default=None, description="a master file (RFC 1035 §5) that answers instead of the DNS, for tests"
     )
     dial_networks: tuple[Network, ...] = Field(
@@ -74,6 +76,13 @@ class Settings(DatabaseSettings, JournalSettings):
         for target in routes.values():
             host_and_port(target)
         return routes
+
+    @field_validator("dns_nameservers")
+    @classmethod
+    def _name_servers_are_addresses(cls, servers: list[str]) -> list[str]:
+        for each in servers:
+            ip_address(host_and_port(each, 53)[0])
+        return servers
 
     @field_validator("smarthost")
     @classmethod

@@ -10,6 +10,7 @@ Nothing is read at import: `load(SettingsOfMyService)` reads, once, at the start
 
 import json
 import os
+import re
 import socket
 import sys
 import tomllib
@@ -29,6 +30,12 @@ PREFIX = "BARID_"
 SECRET_MOST = 64 * 1024
 """Bytes of one secret file: a key with its chain fits."""
 
+_NAME = re.compile(r"[A-Za-z0-9._-]{1,255}|\[[A-Za-z0-9.:]{1,60}\]")
+"""What may stand in a greeting (RFC 5321 §4.1.3), not more strictly than names of machines are."""
+
+_HOST = re.compile(r"[A-Za-z0-9.:%_-]{1,255}")
+_SCHEMA = re.compile(r"[a-z_][a-z0-9_]{0,62}")
+
 EXIT_SETTINGS = 78
 """EX_CONFIG of sysexits(3): a supervisor need not try again."""
 
@@ -40,7 +47,14 @@ class SettingsError(Exception):
 class ServiceSettings(BaseSettings):
     """What every service has. A service subclasses it and sets `section` to its name."""
 
-    model_config = SettingsConfigDict(env_prefix=PREFIX, env_nested_delimiter="__", extra="ignore", frozen=True)
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX,
+        env_nested_delimiter="__",
+        extra="ignore",
+        frozen=True,
+        enable_decoding=False,  # lists and tables are read below, from whatever source
+        allow_inf_nan=False,  # of seconds: nobody can wait so long, and what is compared with nan is never late
+    )
 
     section: ClassVar[str] = ""
     """The service's table in the settings file."""
@@ -50,8 +64,8 @@ class ServiceSettings(BaseSettings):
         default="nats://127.0.0.1:4222",
         description="NATS servers, comma-separated, each nats://host:port, or tls:// to insist on TLS",
     )
-    bus_user: str = ""
-    bus_password: SecretStr = SecretStr("")
+    bus_user: str = Field(default="", description="our name at the bus, if it asks for one")
+    bus_password: SecretStr = Field(default=SecretStr(""), description="password of that name")
     bus_ca: FilePath | None = Field(
         default=None, description="PEM of the authorities that vouch for the bus; with it TLS is insisted on"
     )
@@ -64,8 +78,12 @@ class ServiceSettings(BaseSettings):
     host: str = Field(default="127.0.0.1", description="address that listeners bind to")
     health_port: int | None = Field(default=None, ge=0, le=65535, description="0 takes any; none: no health server")
     drain_seconds: float = Field(default=20.0, ge=0, description="most seconds that a stop may take")
-    log_level: Literal["debug", "info", "warning", "error"] = "info"
-    log_format: Literal["json", "console"] = "json"
+    otlp_endpoint: str = Field(
+        default="", description="http://host:4318 of an OTLP receiver that is sent traces; empty: none are made"
+    )
+    trace_ratio: float = Field(default=1.0, ge=0, le=1, description="part of all mails that is traced, if any is")
+    log_level: Literal["debug", "info", "warning", "error"] = Field(default="info", description="least that is logged")
+    log_format: Literal["json", "console"] = Field(default="json", description="console is for people")
 
     @field_validator("*", mode="before")
     @classmethod
@@ -87,8 +105,32 @@ class ServiceSettings(BaseSettings):
             address = urlsplit(server.strip())
             if address.scheme not in ("nats", "tls") or not address.hostname or address.path.strip("/"):
                 raise ValueError("each server is written nats://host:port or tls://host:port")
+            if not is_port(address.netloc.rpartition("@")[2]):
+                raise ValueError("a port must be a number up to 65535")
             if address.username is not None:
                 raise ValueError("the log-in doesn't belong here: set BARID_BUS_USER and BARID_BUS_PASSWORD")
+        return value
+
+    @field_validator("otlp_endpoint")
+    @classmethod
+    def _is_a_receiver(cls, value: str) -> str:
+        parts = urlsplit(value)
+        if value and (parts.scheme not in ("http", "https") or not parts.hostname or parts.username or parts.query):
+            raise ValueError("it must be http:// or https://, a host and perhaps a port and a path")
+        return value
+
+    @field_validator("hostname")
+    @classmethod
+    def _can_be_said(cls, value: str) -> str:
+        if not _NAME.fullmatch(value):
+            raise ValueError("it must be a domain name, or an address in [brackets]")
+        return value
+
+    @field_validator("host")
+    @classmethod
+    def _can_be_bound(cls, value: str) -> str:
+        if not _HOST.fullmatch(value):
+            raise ValueError("it must be one address, as 0.0.0.0 or ::1, or one name")
         return value
 
     @field_validator("bus_replicas")
@@ -141,11 +183,22 @@ class DatabaseSettings(ServiceSettings):
     database_schema: str = Field(default="", description="schema of our tables; empty: named as the service")
     database_readers: int = Field(default=READERS, ge=1, le=100, description="connections of each process that read")
 
+    @field_validator("database_schema")
+    @classmethod
+    def _is_a_name(cls, value: str) -> str:
+        if value and not _SCHEMA.fullmatch(value):
+            raise ValueError("it must begin with a letter or _ and have at most 63 of a-z, 0-9 and _")
+        return value
+
     @field_validator("database_url")
     @classmethod
     def _is_a_url(cls, value: SecretStr) -> SecretStr:
         if (url := value.get_secret_value()) and not url.startswith(("postgresql://", "postgres://")):
             raise ValueError("it must begin with postgresql://")
+        if not all(is_port(server) for server in urlsplit(url).netloc.rpartition("@")[2].split(",")):
+            raise ValueError(
+                "a port must be a number up to 65535 (in a password, write / as %2F, ? as %3F, # as %23 and @ as %40)"
+            )
         _check_tls(parse_qs(urlsplit(url).query))
         return value
 
@@ -182,6 +235,13 @@ def _check_tls(query: dict[str, list[str]]) -> None:
         raise ValueError(f"sslmode={mode} needs to know whom to trust: remove it, and set BARID_DATABASE_CA")
     if authorities and not Path(authorities).is_file():
         raise ValueError(f"sslrootcert: {authorities} is no file")
+
+
+def is_port(server: str) -> bool:
+    """Whether what stands behind `host:` is one, if anything does. Python's own words for a wrong one repeat it, and
+    with an odd password in a URL it is part of that."""
+    _, colon, port = server.rpartition("]")[2].partition(":")
+    return not colon or (port.isascii() and port.isdecimal() and 0 < int(port) < 1 << 16)
 
 
 class _Prepared(PydanticBaseSettingsSource):
@@ -240,23 +300,25 @@ def load(settings_type: type[Settings], **given: Any) -> Settings:
     try:
         return settings_type(**given)
     except ValidationError as error:
-        raise SettingsError("\n".join(_line(settings_type, fault) for fault in error.errors())) from None
+        # One line a setting: what may be of two kinds, as a network of IPv4 or IPv6, is refused twice.
+        faults: dict[str, list[str]] = {}
+        for fault in error.errors():
+            said = "" if fault["type"] == "missing" else fault["msg"].removeprefix("Value error, ")
+            faults.setdefault(str(fault["loc"][0]) if fault["loc"] else "", []).append(said)
+        raise SettingsError("\n".join(_line(settings_type, *each) for each in faults.items())) from None
 
 
-def _line(settings_type: type[ServiceSettings], fault: Any) -> str:
-    """A fault without the value: it may be a secret."""
-    said = fault["msg"].removeprefix("Value error, ")
-    if not fault["loc"]:
-        # Of several settings together: the words name them.
-        return str(said)
-    name = str(fault["loc"][0])
+def _line(settings_type: type[ServiceSettings], name: str, said: list[str]) -> str:
+    """Of a setting, without its value: it may be a secret. name: empty for faults of several settings together, whose
+    words name them. said: nothing for what is missing."""
+    words = "; ".join(dict.fromkeys(said))
+    if not name:
+        return words
     variable = PREFIX + name.upper()
     where = f"set {variable}, or `{name}` in the settings file"
     field = settings_type.model_fields.get(name)
     purpose = f" ({field.description})" if field is not None and field.description else ""
-    if fault["type"] == "missing":
-        return f"{variable} is missing{purpose}: {where}"
-    return f"{variable} is wrong{purpose}: {said}; {where}"
+    return f"{variable} is wrong{purpose}: {words}; {where}" if words else f"{variable} is missing{purpose}: {where}"
 
 
 def load_or_exit(settings_type: type[Settings], **given: Any) -> Settings:

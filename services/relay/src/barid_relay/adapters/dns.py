@@ -6,7 +6,6 @@ only a smarthost, need not pay.
 
 import asyncio
 from collections.abc import Iterable
-from ipaddress import ip_address
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -142,9 +141,7 @@ class ZoneResolver:
 
 
 def resolver(settings: Settings) -> DnsResolver | ZoneResolver:
-    """The one that the settings ask for. Raises ValueError for a name server that is none."""
+    """The one that the settings ask for."""
     if settings.dns_zone_file is not None:
         return ZoneResolver(settings.dns_zone_file)
-    for each in settings.dns_nameservers:
-        ip_address(host_and_port(each, 53)[0])
     return DnsResolver(settings.dns_nameservers)
