@@ -35,7 +35,7 @@ from .manifests import (
 )
 
 NAMES = [*OVERLAYS, *(f"prod+{component}" for component in OPTIONAL)]
-MADE_BY_OTHERS = {"mail-tls": {"tls.crt", "tls.key"}}
+MADE_BY_OTHERS = {"mail-tls": {"tls.crt", "tls.key"}, "bus-tls": {"tls.crt", "tls.key", "ca.crt"}}
 """Secrets that cert-manager (or the operator) makes."""
 MARGIN = 5
 """Seconds between the end of the longest drain and SIGKILL."""
@@ -108,7 +108,10 @@ def test_services_take_these_settings(
             if kind == "secret" and name in secrets:
                 for file, content in secrets[name].items():
                     (folder / file).write_text(content)
+        for file in ("ca.crt", "tls.crt", "tls.key"):
+            (folder / file).touch()
         told = environment(built, container) | {"BARID_SECRETS_DIR": str(folder)}
+        told = {name: re.sub("/(bus-)?tls/", f"{folder}/", value) for name, value in told.items()}
         with monkeypatch.context() as patch:
             for name, value in told.items():
                 patch.setenv(name, value)
@@ -134,13 +137,15 @@ def test_secrets_and_configurations_exist(built: tuple[Manifest, ...], secrets: 
             assert {mount["name"] for mount in container["volumeMounts"]} <= names
             # /secrets/postgres, /tls/tls.crt: each file that is named stands in a secret.
             for value in [*container.get("args", ()), *(e.get("value", "") for e in container.get("env", ()))]:
-                for file in re.findall(r"/(?:secrets|tls)/([\w.]+)", value):
+                for file in re.findall(r"/(?:secrets|tls|bus-tls)/([\w.]+)", value):
                     assert any(file in keys for (kind, _), keys in there.items() if kind == "secret"), value
 
 
 def test_secret_files_are_settings(built: tuple[Manifest, ...], secrets: dict[str, dict[str, str]]) -> None:
     for workload in filter(is_ours, workloads(built)):
-        mounted = {name for kind, name, _ in volume_sources(pod_of(workload)) if kind == "secret"} - {"mail-tls"}
+        mounted = {
+            name for kind, name, _ in volume_sources(pod_of(workload)) if kind == "secret"
+        } - MADE_BY_OTHERS.keys()
         assert mounted <= {component_of(workload), "s3"}
         for file in secrets[component_of(workload)]:
             assert file in fields_of(service_of(workload)), file
