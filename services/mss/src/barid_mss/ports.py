@@ -55,6 +55,9 @@ class Wire(Protocol):
     async def start_tls(self) -> bool:
         """Whether the handshake ended well; else the connection is gone. What was written has left before it."""
 
+    def deflate(self, on: bool) -> None:
+        """Pack and unpack from here on, or no more (RFC 4978). What was written has left before it."""
+
     def close(self) -> None:
         """Once all is sent."""
 

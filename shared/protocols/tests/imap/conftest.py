@@ -20,6 +20,7 @@ from barid_protocols.imap.commands import (
     check,
     client_id,
     close,
+    compress,
     copy,
     create,
     delete,
@@ -40,6 +41,7 @@ from barid_protocols.imap.commands import (
     store,
     subscribe,
     thread,
+    unauthenticate,
     unselect,
     unsubscribe,
 )
@@ -188,6 +190,8 @@ class Host:
         self.selected_name = ""
         self.pending_append: tuple[append.AppendStarted, bytearray] | None = None
         self.events: list[object] = []
+        self.compressed = False
+        """Only said: the layer is the transport's."""
 
     # The wire
 
@@ -311,6 +315,14 @@ class Host:
                 return (responses.server_id({"name": "Barid"}), ok("Done"))
             case enable.Enable() | noop.Noop() | check.Check() | logout.Logout() | starttls.StartTls():
                 return (ok("Done"),)
+            case unauthenticate.Unauthenticate():
+                self.selected = None
+                return (ok("Good-bye, and welcome"),)
+            case compress.Compress():
+                if self.compressed:
+                    return (no("It is on already", codes.COMPRESSIONACTIVE),)
+                self.compressed = True
+                return (ok("Compressing"),)
             case fetch.Fetch():
                 return self._fetch(event)
             case store.Store():

@@ -14,6 +14,7 @@ from barid_protocols.imap.states import ALLOWED, TRANSITIONS, State, after, allo
 ARGUMENTS = {
     b"APPEND": b" INBOX {3+}\r\nabc",
     b"AUTHENTICATE": b" PLAIN AGFsaWNlAHNlY3JldA==",
+    b"COMPRESS": b" DEFLATE",
     b"COPY": b" 1 Sent",
     b"CREATE": b" x",
     b"DELETE": b" x",

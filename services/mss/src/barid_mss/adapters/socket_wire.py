@@ -9,12 +9,14 @@ Rules:
 
 import asyncio
 import ssl
+import zlib
 from typing import Any
 
 from barid_runtime.logging import get_logger
 
 from ..policy import patience
 from ..ports import Conversation, Conversations, Door
+from .deflate import DeflateLayer
 
 HIGH_WATER = 128 * 1024
 """Octets of output that wait for the peer before whoever makes more is told to wait, and that a peer which never reads
@@ -39,6 +41,8 @@ class SocketWire(asyncio.Protocol):
         "_converse",
         "_door",
         "_early",
+        "_holding",
+        "_layer",
         "_loop",
         "_out",
         "_room",
@@ -67,6 +71,8 @@ class SocketWire(asyncio.Protocol):
         self._blocked: float | None = None
         self._closing_since: float | None = None
         self._early: list[bytes] | None = None
+        self._layer: DeflateLayer | None = None
+        self._holding = False
         self.transport: Any = None
         self.encrypted = False
         self.gone = False
@@ -100,7 +106,11 @@ class SocketWire(asyncio.Protocol):
         if self._early is not None:
             self._early.append(data)
         elif self._conversation is not None and self._closing_since is None:
-            self._conversation.received(data)
+            if self._layer is None:
+                self._conversation.received(data)
+            else:
+                self._layer.feed(data)
+                self._unpack()
 
     def eof_received(self) -> bool:
         """A peer may close its side and still read what it is owed; within TLS there is no such thing."""
@@ -150,7 +160,8 @@ class SocketWire(asyncio.Protocol):
             return
         self._out = []
         if self._closing_since is None and not self._ended:
-            self.transport.write(out[0] if len(out) == 1 else b"".join(out))
+            data = out[0] if len(out) == 1 else b"".join(out)
+            self.transport.write(data if self._layer is None else self._layer.pack(data))
 
     async def drained(self) -> None:
         self.flush()
@@ -164,10 +175,13 @@ class SocketWire(asyncio.Protocol):
     def hold(self, holding: bool) -> None:
         if self._closing_since is not None or self._ended:
             return
+        self._holding = holding
         if holding:
             self.transport.pause_reading()
         else:
             self.transport.resume_reading()
+            if self._layer is not None:
+                self._loop.call_soon(self._unpack)
 
     async def start_tls(self) -> bool:
         self.flush()
@@ -194,6 +208,10 @@ class SocketWire(asyncio.Protocol):
         self.encrypted = True
         self._loop.call_soon(self._release_early)
         return True
+
+    def deflate(self, on: bool) -> None:
+        self.flush()
+        self._layer = DeflateLayer() if on else None
 
     def close(self) -> None:
         if self.gone or self._closing_since is not None:
@@ -237,6 +255,20 @@ class SocketWire(asyncio.Protocol):
     def _ended(self) -> bool:
         """No use of the transport any more: uvloop raises for one that broke, before it tells us that it did."""
         return self.gone or self.transport.is_closing()
+
+    def _unpack(self) -> None:
+        """As much as the conversation wants of what came."""
+        while self._layer is not None and not self._holding and self._closing_since is None and not self.gone:
+            try:
+                piece = self._layer.unpack()
+            except zlib.error as error:
+                log.info("no deflate", reason=str(error), door=self._door.name, ip=self.ip)
+                self.abort()
+                return
+            if not piece:
+                return
+            assert self._conversation is not None
+            self._conversation.received(piece)
 
     def _release_early(self) -> None:
         early, self._early = self._early, None

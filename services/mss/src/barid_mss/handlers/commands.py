@@ -28,6 +28,7 @@ from barid_protocols.imap.commands.status import StatusOf
 from barid_protocols.imap.commands.store import Store
 from barid_protocols.imap.commands.subscribe import Subscribe
 from barid_protocols.imap.commands.thread import Thread
+from barid_protocols.imap.commands.unauthenticate import Unauthenticate
 from barid_protocols.imap.commands.unselect import Unselect
 from barid_protocols.imap.commands.unsubscribe import Unsubscribe
 from barid_protocols.imap.responses import Completion
@@ -56,6 +57,7 @@ HANDLERS: dict[type[Command], Handler] = {
     Authenticate: login.authenticate,
     Login: login.login,
     Logout: session_commands.logout,
+    Unauthenticate: session_commands.unauthenticate,
     Id: session_commands.identify,
     Enable: session_commands.enable,
     Namespace: session_commands.namespace,

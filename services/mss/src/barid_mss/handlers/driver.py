@@ -147,9 +147,14 @@ class Driver(ABC):
 
     async def clean_up(self) -> None:
         """After the connection is lost, when nothing runs any more. Called once."""
+        self.log_out()
+
+    def log_out(self) -> None:
+        """Nobody is logged in any more; there is as much time to log in as at the beginning."""
         if self.account is not None:
             self.desk.gate.log_out(self, self.account)
             self.account = None
+            self._began_at = asyncio.get_running_loop().time()
 
     async def room(self) -> None:
         """Before more output is made: lets others run, and waits for a slow reader."""

@@ -13,11 +13,13 @@ import time
 from barid_protocols.imap import codes, responses
 from barid_protocols.imap.commands.append import AppendAborted, AppendChunk, AppendEnd, AppendStarted
 from barid_protocols.imap.commands.base import Command
+from barid_protocols.imap.commands.compress import Compress
 from barid_protocols.imap.commands.idle import Idle, IdleDone
 from barid_protocols.imap.commands.starttls import StartTls
+from barid_protocols.imap.commands.unauthenticate import Unauthenticate
 from barid_protocols.imap.connection import Event, ServerConnection
 from barid_protocols.imap.gate import ServerProfile
-from barid_protocols.imap.responses import Completion, ok
+from barid_protocols.imap.responses import Completion, no, ok
 from barid_protocols.imap.states import allows_expunge
 from barid_runtime.logging import get_logger
 from barid_runtime.networks import is_loopback
@@ -57,6 +59,7 @@ class ImapSession(Driver):
         self.selection: Selection | None = None
         self._upload: Upload | None = None
         self._idling = False
+        self._deflating = False
         self._telling = False
         self._told_at = 0.0
 
@@ -177,8 +180,22 @@ class ImapSession(Driver):
                 self._complete(b"STARTTLS", ok("Begin TLS"))
                 if await self.wire.start_tls():
                     self.core.tls_started()
+            case Compress():
+                self._compress()
             case _:
                 await self._command(event)
+                if isinstance(event, Unauthenticate) and self.account is None:
+                    self.wire.deflate(False)
+                    self._deflating = False
+
+    def _compress(self) -> None:
+        """The OK itself goes as it is (RFC 4978 §3)."""
+        if self._deflating:
+            self._complete(b"COMPRESS", no("Compression is on already", codes.COMPRESSIONACTIVE))
+            return
+        self._complete(b"COMPRESS", ok("Compressing"))
+        self.wire.deflate(True)
+        self._deflating = True
 
     async def _command(self, command: Command) -> None:
         began = time.perf_counter()

@@ -50,6 +50,9 @@ AT_ONCE = 200
 TURN = 0.005
 """Seconds of searching between two turns of the loop: what others in this process may have to wait."""
 
+TELL_EVERY = 10.0
+"""Seconds between two lines that say how far it is (RFC 9585 §3): a client that hears nothing for long gives up."""
+
 UNREADABLE = no("Some of the messages can't be read", codes.CORRUPTION)
 
 log = get_logger("mss.imap")
@@ -183,12 +186,15 @@ class _Searching:
             command.key, last_number=len(selected), last_uid=last_uid, now=session.desk.clock.now()
         )
         self._fields = _fields_of(command.key)
-        self._turn = asyncio.get_running_loop().time()
+        self._turn = self._told = asyncio.get_running_loop().time()
+        self._tag = command.tag
+        self._done = 0
         self.unreadable = False
 
     async def run(self) -> list[SnapshotRow]:
         found: list[SnapshotRow] = []
         for piece in pieces(self._slices, AT_ONCE):
+            self._done += sum([stop - start for start, stop in piece])
             sure: list[SnapshotRow] = []
             unsure: list[SnapshotRow] = []
             for row in rows(self._selection.selected, piece):
@@ -256,3 +262,9 @@ class _Searching:
             self._turn = loop.time()
             if self._session.wire.gone:
                 raise ConnectionResetError
+            if self._turn - self._told > TELL_EVERY:
+                self._told = self._turn
+                goal = sum([stop - start for start, stop in self._slices])
+                self._session.write(
+                    responses.untagged_ok("Still searching", codes.inprogress(self._tag, self._done, goal))
+                )

@@ -1,4 +1,4 @@
-"""Commands about the session itself: NOOP, LOGOUT, ID, ENABLE, NAMESPACE."""
+"""Commands about the session itself: NOOP, LOGOUT, UNAUTHENTICATE (RFC 8437), ID, ENABLE, NAMESPACE."""
 
 from typing import TYPE_CHECKING
 
@@ -9,6 +9,7 @@ from barid_protocols.imap.commands.enable import Enable
 from barid_protocols.imap.commands.logout import Logout
 from barid_protocols.imap.commands.namespace import Namespace
 from barid_protocols.imap.commands.noop import Noop
+from barid_protocols.imap.commands.unauthenticate import Unauthenticate
 from barid_protocols.imap.responses import Completion, ok
 from barid_runtime.bus.port import BusError
 from barid_runtime.logging import get_logger
@@ -37,6 +38,12 @@ async def noop(session: "ImapSession", command: Noop | Check) -> Completion:
 async def logout(session: "ImapSession", command: Logout) -> Completion:
     session.deselect()
     return ok("Bye")
+
+
+async def unauthenticate(session: "ImapSession", command: Unauthenticate) -> Completion:
+    session.deselect()
+    session.log_out()
+    return ok("Good-bye, and welcome")
 
 
 async def identify(session: "ImapSession", command: Id) -> Completion:

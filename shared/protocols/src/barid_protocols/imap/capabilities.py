@@ -34,6 +34,9 @@ AFTER_LOGIN = (
     b"THREAD=REFERENCES",
     b"PARTIAL",
     b"OBJECTID",
+    b"COMPRESS=DEFLATE",
+    b"UNAUTHENTICATE",
+    b"INPROGRESS",
     b"PREVIEW",
     b"BINARY",
 )

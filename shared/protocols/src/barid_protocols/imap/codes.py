@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from barid_protocols.imap.quoting import string
 from barid_protocols.imap.sequence import format_numbers
 
 # RFC 3501 §7.1
@@ -39,6 +40,7 @@ UNKNOWNCTE = b"UNKNOWN-CTE"  # RFC 3516 §4.3
 UIDNOTSTICKY = b"UIDNOTSTICKY"  # RFC 4315 §3
 NOMODSEQ = b"NOMODSEQ"  # RFC 7162 §3.1.2.2
 UIDREQUIRED = b"UIDREQUIRED"  # RFC 9586 §3
+COMPRESSIONACTIVE = b"COMPRESSIONACTIVE"  # RFC 4978 §3
 USEATTR = b"USEATTR"  # RFC 6154 §3
 CLOSED = b"CLOSED"  # RFC 7162 §3.2.11
 
@@ -62,6 +64,11 @@ def permanentflags(names: Iterable[bytes]) -> bytes:
 
 def highestmodseq(modseq: int) -> bytes:
     return b"HIGHESTMODSEQ %d" % modseq
+
+
+def inprogress(tag: bytes, done: int, goal: int | None) -> bytes:
+    """RFC 9585 §4: messages looked at so far, and how many there are to look at."""
+    return b"INPROGRESS (%b %d %b)" % (string(tag), done, b"NIL" if goal is None else b"%d" % goal)
 
 
 def mailboxid(identifier: str) -> bytes:

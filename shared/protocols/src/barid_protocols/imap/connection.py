@@ -224,6 +224,11 @@ class ServerConnection:
                 if command.enables_condstore:
                     self.enabled.add(b"CONDSTORE")
                 self._out.append(responses.enabled(command.capabilities))
+            case b"UNAUTHENTICATE":
+                self.enabled.clear()
+                self._intake.narrow()
+                self.state = State.NOT_AUTHENTICATED
+                return replace(completion, code=self._capability_code())
             case b"LOGIN" | b"AUTHENTICATE":
                 self._intake.widen()
                 if not completion.code:
@@ -243,6 +248,9 @@ class ServerConnection:
             # Whatever came behind STARTTLS in the clear may be an attacker's: it is not to be taken for the client's.
             self._buffer.clear()
             self._mode = _Mode.TLS
+        elif command.name == b"COMPRESS" and completion.status is Status.OK:
+            # What was sent before the OK was seen is not deflate, and no command either (RFC 4978 §3).
+            self._buffer.clear()
 
     def _refuse_append(self, command: Command, completion: Completion) -> None:
         append = self._append

@@ -87,6 +87,11 @@ class Intake:
         self._assembler.limit = MAX_COMMAND
         self._assembler.skip_limit = MAX_SKIPPED
 
+    def narrow(self) -> None:
+        """A stranger again."""
+        self._assembler.limit = MAX_COMMAND_BEFORE_LOGIN
+        self._assembler.skip_limit = MAX_SKIPPED_BEFORE_LOGIN
+
     def next(self, state: State, profile: ServerProfile) -> Command | MessageAsked | Rejected | HangUp | Ask | None:
         """One step; None while the buffer holds too little for it."""
         if not self._heard and (who := stranger(self._buffer.peek(_FIRST_LOOK))) is not None:

@@ -2,6 +2,7 @@
 
     NOT_AUTHENTICATED ── LOGIN, AUTHENTICATE ──▶ AUTHENTICATED ── SELECT, EXAMINE ──▶ SELECTED
                                                       ▲ ── CLOSE, UNSELECT, failed SELECT ── │
+    AUTHENTICATED, SELECTED ── UNAUTHENTICATE ──▶ NOT_AUTHENTICATED (RFC 8437 §5)
     any state ── LOGOUT, BYE ──▶ LOGOUT
 
 A transition happens when the tagged reply is written, never when the command arrives: a command in the pipeline behind
@@ -39,6 +40,8 @@ _AUTHENTICATED = _ANY | {
     b"APPEND",
     b"NAMESPACE",
     b"IDLE",
+    b"COMPRESS",
+    b"UNAUTHENTICATE",
 }
 
 ALLOWED: dict[State, frozenset[bytes]] = {
@@ -79,6 +82,7 @@ TRANSITIONS: dict[tuple[bytes, Status], State] = {
     (b"EXAMINE", Status.NO): State.AUTHENTICATED,
     (b"CLOSE", Status.OK): State.AUTHENTICATED,
     (b"UNSELECT", Status.OK): State.AUTHENTICATED,
+    (b"UNAUTHENTICATE", Status.OK): State.NOT_AUTHENTICATED,
     (b"LOGOUT", Status.OK): State.LOGOUT,
 }
 

@@ -8,6 +8,7 @@ from barid_protocols.imap.commands import (
     check,
     client_id,
     close,
+    compress,
     copy,
     create,
     delete,
@@ -30,6 +31,7 @@ from barid_protocols.imap.commands import (
     store,
     subscribe,
     thread,
+    unauthenticate,
     unselect,
     unsubscribe,
 )
@@ -40,6 +42,7 @@ PARSERS: dict[bytes, Parse] = {
     b"CAPABILITY": capability.parse,
     b"CHECK": check.parse,
     b"CLOSE": close.parse,
+    b"COMPRESS": compress.parse,
     b"COPY": copy.parse,
     b"CREATE": create.parse,
     b"DELETE": delete.parse,
@@ -73,6 +76,7 @@ PARSERS: dict[bytes, Parse] = {
     b"UID SORT": sort.parse,
     b"UID STORE": store.parse,
     b"UID THREAD": thread.parse,
+    b"UNAUTHENTICATE": unauthenticate.parse,
     b"UNSELECT": unselect.parse,
     b"UNSUBSCRIBE": unsubscribe.parse,
 }
