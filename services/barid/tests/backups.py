@@ -33,9 +33,11 @@ def look(system: MailSystem, account: Account, mailbox: str = "INBOX") -> Seen:
         status, _ = client.select(f'"{mailbox}"', readonly=True)
         assert status == "OK", mailbox
         uidvalidity = int(client.response("UIDVALIDITY")[1][0] or 0)
-        _, found = (
-            client.fetch("1:*", "(UID FLAGS BODY.PEEK[])") if client.untagged_responses["EXISTS"] != [b"0"] else (0, [])
-        )
+        found: list[object] = []
+        if client.untagged_responses["EXISTS"] != [b"0"]:
+            # NO, if a body is not there.
+            status, found = client.fetch("1:*", "(UID FLAGS BODY.PEEK[])")
+            assert status == "OK", found
         mails: Counter[tuple[str, frozenset[bytes]]] = Counter()
         subjects: Counter[str] = Counter()
         uids: list[int] = []

@@ -1,10 +1,12 @@
 """Backups of systems at work, put back elsewhere: nothing accepted before is missing, nothing is there twice."""
 
+import json
 import os
 import secrets
 import smtplib
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Iterator
@@ -223,6 +225,9 @@ def test_tables_from_a_backup_and_a_journal_that_went_on(tmp_path: Path) -> None
             system.send(ann, to=[ann, "bob@far.test"], subject=subject)
             system.expect(to="bob@far.test", subject=subject)
             system.expect(to=ann, subject=subject)
+    # Its pack was done with, said tables that nobody has any more.
+    (pack,) = system.data.glob("journal/smtp_ingress.*/*.pack")
+    pack.with_suffix(".closed").touch()
     for each in system.data.glob("*.db*"):
         each.unlink()
     done = put_back(tmp_path / "backups", system.data, keep_journal=True)
@@ -327,3 +332,30 @@ def _new_bucket(server: EmbeddedS3) -> str:
     name = f"test-{secrets.token_hex(6)}"
     (server.buckets / name).mkdir(parents=True)
     return name
+
+
+@pytest.mark.slow
+def test_the_cluster_size_on_one_machine(saved: Saved) -> None:
+    """From the embedded size into `barid up --size cluster`, by the commands alone, and on from there."""
+    # Not pytest's folder: it is closed to the user that root's PostgreSQL runs as.
+    with tempfile.TemporaryDirectory(prefix="barid-") as name:
+        folder = Path(name)
+        folder.chmod(0o711)
+        cluster = MailSystem(folder / "one", ["--size", "cluster"], processes=0)
+        done = barid("restore", "--from", saved.root, "--data", cluster.data, "--size", "cluster")
+        assert done.returncode == 0, done.stderr
+        refused = barid("backup", "--data", cluster.data, "--to", folder / "backups")
+        assert refused.returncode == 1
+        assert "does not run" in refused.stderr
+        with cluster:
+            seen = look(cluster, saved.ann)
+            assert all(seen.mails[mail] == 1 for mail in saved.before.mails)
+            cluster.send(saved.ann, to=saved.ann, subject="in the cluster")
+            cluster.expect(to=saved.ann, subject="in the cluster", within=30)
+            made = barid("backup", "--data", cluster.data, "--to", folder / "backups", "--json")
+            assert made.returncode == 0, made.stderr
+            assert json.loads(made.stdout)["kind"] == "cluster"
+        other = a_system(folder / "other")
+        put_back(folder / "backups", other.data)
+        with other:
+            assert look(other, saved.ann).subjects["in the cluster"] == 1
