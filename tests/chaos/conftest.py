@@ -22,8 +22,8 @@ from .sizes import Size
 from .store import FailingStore
 from .town import SINK
 
-SHORT = 3
-"""Blows of the cluster size's own in a short round, by the seed: all of them would take two minutes more."""
+SHORT = 2
+"""Further blows of a short round, by the seed: all of them would take minutes."""
 
 START_SECONDS = 180.0
 """Five servers and thirteen processes: eight on a quiet machine, a minute on one with ten times its load."""
@@ -49,8 +49,9 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
             rounds.append((size, first, True, ruin.SINGLE[:1], ruin.WHOLE[:3]))
             rounds.append((size, first + 1, True, ruin.SINGLE[1:], ruin.WHOLE[3:]))
         else:
-            some = random.Random(first).sample(cluster_ruin.CLUSTER, SHORT)
-            rounds.append((size, first, False, (ruin.each_in_turn, *some), (ruin.a_bus_wiped,)))
+            some = random.Random(first).sample((*cluster_ruin.CLUSTER, ruin.a_bus_wiped), SHORT)
+            single = (ruin.each_in_turn, *(blow for blow in some if blow in cluster_ruin.CLUSTER))
+            rounds.append((size, first, False, single, tuple(blow for blow in some if blow in ruin.WHOLE)))
     if only := os.environ.get("BARID_SOAK_BLOWS"):
         rounds = [(*each[:3], _named(only, each[3]), _named(only, each[4])) for each in rounds]
     metafunc.parametrize(

@@ -11,6 +11,13 @@ from typing import Any
 _HOP = frozenset({"connection", "keep-alive", "transfer-encoding", "te", "upgrade"})
 
 
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Whoever asked was killed, and that is what tests do."""
+
+
 class FaultyS3:
     """`fault(method, path)` is asked at each request for what becomes of it:
 
@@ -42,8 +49,7 @@ class FaultyS3:
             def log_message(self, format: str, *arguments: Any) -> None:
                 """Says nothing."""
 
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._server.daemon_threads = True
+        self._server = _Server(("127.0.0.1", 0), Handler)
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True)
         self._thread.start()
 
