@@ -31,15 +31,18 @@ def _translated(url: str) -> Iterator[None]:
         raise DatabaseError(f"PostgreSQL at {place_of(url)} can't be used: {reason}") from error
 
 
-async def _connect(place: Place, what: str) -> Any:
+async def _connect(place: Place, what: str, attributes: str) -> Any:
     with _translated(place.url):
         return await asyncpg.connect(
-            place.url, timeout=CONNECT_SECONDS, server_settings={"application_name": f"barid {what}"}
+            place.url,
+            timeout=CONNECT_SECONDS,
+            target_session_attrs=attributes,
+            server_settings={"application_name": f"barid {what}"},
         )
 
 
 async def open_snapshot(place: Place) -> "PostgresSnapshot":
-    connection = await _connect(place, "backup")
+    connection = await _connect(place, "backup", "any")
     try:
         with _translated(place.url):
             await connection.execute(f'SET search_path TO "{place.schema}"')
@@ -168,7 +171,7 @@ def _converter(kinds: Sequence[str]) -> Callable[[Sequence[Value]], Sequence[Val
 
 @asynccontextmanager
 async def _connected(place: Place) -> AsyncIterator[Any]:
-    connection = await _connect(place, "restore")
+    connection = await _connect(place, "restore", "read-write")
     try:
         with _translated(place.url):
             yield connection
