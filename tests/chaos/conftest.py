@@ -44,7 +44,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
             continue
         if ROUNDS or given:
             single = ruin.SINGLE if size is sizes.EMBEDDED else (*ruin.SINGLE, *cluster_ruin.CLUSTER)
-            rounds += [(size, first + number, True, single, ruin.WHOLE) for number in range(ROUNDS or 1)]
+            rounds += [(size, first + number, True, single, ruin.WHOLE) for number in range(_rounds(size))]
         elif size is sizes.EMBEDDED:
             rounds.append((size, first, True, ruin.SINGLE[:1], ruin.WHOLE[:3]))
             rounds.append((size, first + 1, True, ruin.SINGLE[1:], ruin.WHOLE[3:]))
@@ -57,6 +57,11 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     metafunc.parametrize(
         ("size", "seed", "thorough", "single", "whole"), rounds, ids=[f"{each[0]}-seed-{each[1]}" for each in rounds]
     )
+
+
+def _rounds(size: Size) -> int:
+    """A round of the cluster size has three times the processes and twice the blows."""
+    return max(1, ROUNDS if size is sizes.EMBEDDED or "BARID_SOAK_SIZE" in os.environ else ROUNDS // 4)
 
 
 def _named(only: str, blows: tuple[ruin.Blow, ...]) -> tuple[ruin.Blow, ...]:
