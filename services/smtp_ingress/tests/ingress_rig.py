@@ -100,6 +100,8 @@ class Rig:
         self.data = data
         self.directory: DirectoryService | None = None
         self.ingress: IngressService | None = None
+        self.earlier: list[IngressService] = []
+        """Replicas that were started before `ingress`, and run on."""
         self.over_quota: list[str] = []
         self._clients: list[Client] = []
 
@@ -143,6 +145,8 @@ class Rig:
         journal = PackJournal(self.settings.journal, "smtp_ingress", clock, device=device, write_ahead=1 << 20)
         self.publisher = Publisher(journal, bus, clock)
         self.journal = journal
+        if self.ingress is not None:
+            self.earlier.append(self.ingress)
         self.ingress = IngressService(
             self.settings,
             bus=bus,
@@ -172,6 +176,9 @@ class Rig:
         for client in self._clients:
             await client.close()
         self._clients.clear()
+        for earlier in self.earlier:
+            await earlier.drain()
+        self.earlier.clear()
         if self.ingress is not None:
             await self.ingress.drain()
             self.ingress = None

@@ -253,9 +253,20 @@ class SmtpConversation:
         return answers
 
     def _data(self, _: DataStarted) -> Answer:
+        refusal = self._throttle()
+        if refusal is not None:
+            return self._refuse(refusal, "data", submitter=self._account, recipients=self._accepted)
         self._mail_id = new_mail_id(self._desk.clock.now())
         edit = submission_edit(self._desk, self._mail_id) if self._submission else None
         self._intake = Intake(self._desk.journal, edit)
+        return None
+
+    def _throttle(self) -> Reply | None:
+        if self._submission:
+            assert self._account is not None
+            return self._desk.throttle.submission(self._account, self._accepted)
+        if self._limited and self._profile is Profile.MX:
+            return self._desk.throttle.incoming(self._network)
         return None
 
     def _end(self, _: DataEnd) -> Answer | Later | Awaitable[Answer]:

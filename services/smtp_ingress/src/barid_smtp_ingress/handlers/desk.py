@@ -10,6 +10,7 @@ from ..settings import Settings
 from .accounts import Accounts
 from .quota import QuotaState
 from .recipients import Recipients
+from .throttle import Throttle
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,3 +22,4 @@ class Desk:
     accounts: Accounts
     quota: QuotaState
     connections: Connections
+    throttle: Throttle

@@ -16,10 +16,11 @@ from barid_protocols.smtp import Profile, ServerConnection, ServerOptions, lmtp,
 from barid_runtime.bus.port import Bus
 from barid_runtime.bus.typed import listen
 from barid_runtime.clock import Clock
-from barid_runtime.ids import new_mail_id
+from barid_runtime.ids import new_id, new_mail_id
 from barid_runtime.inspection import inspected
 from barid_runtime.journal.port import JournalError
 from barid_runtime.logging import get_logger
+from barid_runtime.rates.shared import SharedRates
 
 from ..policy.limits import Connections
 from ..policy.patience import SWEEP
@@ -41,6 +42,7 @@ from .conversation import SmtpConversation
 from .desk import Desk
 from .quota import QuotaState
 from .recipients import Recipients
+from .throttle import Throttle
 
 PUBLISH_GRACE = 3.0
 """Seconds that the publisher gets at the end; what it can't say then, the next incarnation says."""
@@ -98,6 +100,7 @@ class IngressService:
         self._recipients = Recipients(bus, clock, known, most=settings.known_recipients)
         self._accounts = Accounts(bus, clock)
         self._quota = QuotaState(bus)
+        self._rates = SharedRates("smtp_ingress", new_id(), bus, clock)
         self._desk = Desk(
             settings,
             clock,
@@ -106,6 +109,7 @@ class IngressService:
             self._accounts,
             self._quota,
             Connections(overall=settings.max_connections, per_network=settings.max_connections_per_network),
+            Throttle(self._rates, settings),
         )
         self._listeners: dict[str, Listener] = {}
         self._tasks: list[asyncio.Task[None]] = []
@@ -116,6 +120,7 @@ class IngressService:
         await listen(self._bus, DIRECTORY_CHANGED, self._on_directory_change)
         await listen(self._bus, OVER_QUOTA_CHANGED, self._quota.on_change)
         self._bus.on_reconnect(self._after_absence)
+        await self._rates.start()
         await self._start_bus()
         await self._publisher.start()
         measures.backlog.set_function(lambda: self._publisher.backlog)
@@ -190,6 +195,7 @@ class IngressService:
         await self._publisher.close(PUBLISH_GRACE)
         await self._recipients.save()
         await self._quota.close()
+        await self._rates.close()
         await self._bus.close()
 
     def _open(self) -> list[Connection]:

@@ -15,6 +15,10 @@ MAILBOX_FULL = Reply(552, "5.2.2", "Mailbox is over its quota")
 TOO_MANY_TARGETS = Reply(452, "4.5.3", "Recipients lead to too many mailboxes in one transaction")
 ADDRESS_LOOPS = Reply(550, "5.4.6", "Address leads back to itself")
 
+ACCOUNT_SENDS_TOO_MUCH = Reply(450, "4.7.1", "Too much mail of your account within an hour, try again later")
+NETWORK_SENDS_TOO_MUCH = Reply(450, "4.7.1", "Too many messages from your network within an hour, try again later")
+NEVER_SO_MANY = Reply(550, "5.7.1", "More recipients than your account may write to within an hour")
+
 NOT_YOUR_ADDRESS = Reply(550, "5.7.1", "Sender address is not yours")
 NOT_YOUR_FROM = Reply(550, "5.7.1", "From field holds none of your addresses")
 NOT_YOUR_SENDER = Reply(550, "5.7.1", "Sender field is not one of your addresses")

@@ -55,8 +55,14 @@ PERMISSIONS: dict[str, Permissions] = {
         subscribe=("mail.v1.directory.>", _ROLL_CALL),
     ),
     "smtp_ingress": Permissions(
-        publish=(*_ASK_DIRECTORY, "mail.v1.mailstore.over_quota", _PRODUCE, *_MAKE_STREAM),
-        subscribe=(_status("smtp_ingress"), _ROLL_CALL, "mail.v1.directory.changed", "mail.v1.quota"),
+        publish=(*_ASK_DIRECTORY, "mail.v1.mailstore.over_quota", "mail.v1.rates.*", _PRODUCE, *_MAKE_STREAM),
+        subscribe=(
+            _status("smtp_ingress"),
+            _ROLL_CALL,
+            "mail.v1.directory.changed",
+            "mail.v1.quota",
+            "mail.v1.rates.*",
+        ),
     ),
     "mda": Permissions(
         publish=(

@@ -1,0 +1,1 @@
+"""How much somebody has done within the last hour, counted by all replicas together."""
