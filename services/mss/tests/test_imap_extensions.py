@@ -195,3 +195,27 @@ async def test_messages_are_sorted_and_threaded(client: Raw) -> None:
     ]
     assert await client.ok("UID THREAD REFERENCES UTF-8 ALL") == [b"* THREAD (1 3)(2)"]
     assert await client.ok("THREAD ORDEREDSUBJECT UTF-8 2:3") == [b"* THREAD (2)(3)"]
+
+
+async def test_revision_2_is_spoken_when_it_is_enabled(client: Raw) -> None:
+    await three(client)
+    await client.ok("CLOSE")
+    assert await client.ok("ENABLE IMAP4rev2") == [b"* ENABLED IMAP4rev2"]
+    lines = await client.ok("SELECT INBOX")
+    assert lines[-1] == b'* LIST () "/" INBOX'
+    assert not any(word in b"".join(lines) for word in (b"RECENT", b"UNSEEN"))
+    assert await client.ok("SEARCH SUBJECT gamma") == [b'* ESEARCH (TAG "t%d") ALL 3' % client.count]
+    assert await client.ok("SEARCH UNSEEN") == [b'* ESEARCH (TAG "t%d") ALL 1:3' % client.count]
+    assert await client.ok("FETCH 3 FLAGS") == [b"* 3 FETCH (FLAGS ())"]
+    await client.ok('CREATE "Entwürfe & mehr"')
+    assert await client.ok('LIST "" Entw*') == ['* LIST (\\HasNoChildren) "/" "Entwürfe & mehr"'.encode()]
+    assert await client.ok('STATUS "Entwürfe & mehr" (DELETED)') == ['* STATUS "Entwürfe & mehr" (DELETED 0)'.encode()]
+
+
+async def test_names_are_one_in_both_spellings(house: House, user: str, client: Raw) -> None:
+    await client.ok("ENABLE UTF8=ACCEPT")
+    await client.ok('CREATE "日本"')
+    other = await house.imap(user)
+    assert await other.ok('LIST "" &ZeVnLA-') == [b'* LIST (\\HasNoChildren) "/" &ZeVnLA-']
+    assert (await client.ask("SELECT INBOX"))[1].startswith(b"OK")
+    assert (await client.ask("SEARCH CHARSET UTF-8 SUBJECT x"))[1].startswith(b"BAD")

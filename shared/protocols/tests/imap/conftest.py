@@ -360,6 +360,8 @@ class Host:
         if not event.examine:
             box.recent_from = box.uidnext
         lines = self.selected.opening_lines(uidvalidity=box.uidvalidity, uidnext=box.uidnext)
+        if self.selected.rev2:
+            lines += responses.list_line(event.mailbox, utf8=True)
         if event.resync is not None and event.resync.uidvalidity == box.uidvalidity:
             lines += self._resync(event.resync, box)
         return (lines, ok("Selected", codes.READ_ONLY if event.examine else codes.READ_WRITE))
@@ -380,7 +382,11 @@ class Host:
         if event.lsub:
             (matcher,) = event.matchers()
             lines = [
-                responses.lsub_line(name, () if real else (responses.MailboxAttribute.NOSELECT,))
+                responses.lsub_line(
+                    name,
+                    () if real else (responses.MailboxAttribute.NOSELECT,),
+                    utf8=self.conn.profile.utf8,
+                )
                 for name, real in subscribed_matches(self.subscribed, matcher)
             ]
             return (*lines, ok("Done"))
@@ -395,7 +401,7 @@ class Host:
             for name in sorted(self.subscribed | set(self.mailboxes))
         ]
         lines = []
-        for each in listed(event, entries):
+        for each in listed(event, entries, utf8=self.conn.profile.utf8):
             lines.append(each.line)
             if event.status and each.entry.selectable:
                 lines.append(self._status_line(each.entry.name, event.status))
@@ -421,7 +427,7 @@ class Host:
             status.DELETED: sum(bool(box.table.mask(each.code) & DELETED) for each in box.messages.values()),
             status.MAILBOXID: self._id(name),
         }
-        return responses.status_line(name, {item: values[item] for item in items})
+        return responses.status_line(name, {item: values[item] for item in items}, utf8=self.conn.profile.utf8)
 
     def _fetch(self, event: fetch.Fetch) -> Answer:
         selected, box = self.selected, self.mailboxes[self.selected_name]

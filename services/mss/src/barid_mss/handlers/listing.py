@@ -27,7 +27,7 @@ async def list_mailboxes(session: "ImapSession", command: List) -> Completion:
         names = [mailbox.name for mailbox in reply.mailboxes if mailbox.subscribed] + reply.subscribed_only
         (pattern,) = command.matchers()
         lines = [
-            responses.lsub_line(name, () if itself else (MailboxAttribute.NOSELECT,))
+            responses.lsub_line(name, () if itself else (MailboxAttribute.NOSELECT,), utf8=session.core.profile.utf8)
             for name, itself in subscribed_matches(names, pattern)
         ]
     else:
@@ -43,7 +43,7 @@ def _listed(session: "ImapSession", command: List, reply: MailboxList) -> list[b
         entries.sort(key=lambda entry: entry.name)
     infos = {mailbox.name: mailbox for mailbox in reply.mailboxes} if command.status else {}
     lines: list[bytes] = []
-    for each in listed(command, entries):
+    for each in listed(command, entries, utf8=session.core.profile.utf8):
         lines.append(each.line)
         if command.status and each.entry.selectable:
             lines.append(_status_line(session, each.entry.name, infos[each.entry.name], command.status))
@@ -83,7 +83,7 @@ def _status_line(session: "ImapSession", name: str, info: MailboxInfo, asked: It
             values[item] = mailbox_id(info.id)
         else:
             values[item] = getattr(info, _FIELDS[item])
-    return responses.status_line(name, values)
+    return responses.status_line(name, values, utf8=session.core.profile.utf8)
 
 
 _FIELDS = {

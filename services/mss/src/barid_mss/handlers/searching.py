@@ -64,7 +64,7 @@ async def search(session: "ImapSession", command: Search) -> Completion:
     selected = selection.selected
     if selected.saved:
         command = replace(command, key=with_saved(command.key, selected.saved))
-    if command.returns is None and not needs(command.key):
+    if command.returns is None and not needs(command.key) and not selected.rev2:
         numbers, modseq = search_snapshot(selected, command.key, uid=command.uid)
         session.write(responses.search(numbers, modseq))
         return ok("Searched")

@@ -40,6 +40,8 @@ async def select(session: "ImapSession", command: Select) -> Completion:
             uidvalidity=view.uidvalidity, uidnext=view.uidnext, mailboxid=mailbox_id(view.id)
         )
     )
+    if selection.selected.rev2:
+        session.write(responses.list_line(view.name, utf8=True))
     if command.resync is not None and command.resync.uidvalidity == view.uidvalidity:
         await resync(session, selection, command.resync)
     return ok("Selected", codes.READ_ONLY if command.examine else codes.READ_WRITE)

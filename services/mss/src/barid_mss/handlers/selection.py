@@ -31,7 +31,7 @@ class Selection:
     ) -> None:
         view = lease.view
         recent_from: int | None = None
-        if view.recent_owner is None:
+        if view.recent_owner is None and b"IMAP4REV2" not in enabled:
             recent_from = 1 if view.recent_from is None else view.recent_from
             if not read_only:
                 view.recent_owner = self

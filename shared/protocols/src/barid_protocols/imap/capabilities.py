@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from barid_protocols.imap.states import State
 
-BASE = (b"IMAP4rev1", b"SASL-IR", b"ID", b"ENABLE")
+BASE = (b"IMAP4rev1", b"IMAP4rev2", b"SASL-IR", b"ID", b"ENABLE")
 """In every state. LITERAL+ or LITERAL- and AUTH= are added by :func:`advertised`."""
 
 AFTER_LOGIN = (
@@ -34,6 +34,7 @@ AFTER_LOGIN = (
     b"THREAD=REFERENCES",
     b"PARTIAL",
     b"OBJECTID",
+    b"UTF8=ACCEPT",
     b"COMPRESS=DEFLATE",
     b"UNAUTHENTICATE",
     b"INPROGRESS",
@@ -41,8 +42,8 @@ AFTER_LOGIN = (
     b"BINARY",
 )
 
-ENABLEABLE = frozenset({b"CONDSTORE", b"QRESYNC", b"UIDONLY"})
-"""What ENABLE may switch on (RFC 5161 §3.1); other names are passed over in silence."""
+ENABLEABLE = {name.upper(): name for name in (b"CONDSTORE", b"QRESYNC", b"UIDONLY", b"UTF8=ACCEPT", b"IMAP4rev2")}
+"""What ENABLE may switch on (RFC 5161 §3.1), by its name in capitals; other names are passed over in silence."""
 
 LITERAL_MINUS_MAX = 4096
 """RFC 7888 §5."""

@@ -36,6 +36,7 @@ from barid_protocols.imap.gate import ServerProfile, completion_of, not_enabled
 from barid_protocols.imap.intake import MAX_COMMAND, Ask, HangUp, Intake, MessageAsked, Rejected
 from barid_protocols.imap.responses import Completion, Status
 from barid_protocols.imap.states import State, after
+from barid_protocols.imap.wire_names import in_utf8
 from barid_protocols.sasl.encoding import MAX_RESPONSE
 
 MAX_BAD_COMMANDS = 20
@@ -220,12 +221,14 @@ class ServerConnection:
                 self._out.append(responses.bye("Good-bye"))
             case b"ENABLE":
                 assert isinstance(command, Enable)
-                self.enabled.update(command.capabilities)
+                self.enabled.update([name.upper() for name in command.capabilities])
+                self.profile = replace(self.profile, utf8=in_utf8(self.enabled))
                 if command.enables_condstore:
                     self.enabled.add(b"CONDSTORE")
                 self._out.append(responses.enabled(command.capabilities))
             case b"UNAUTHENTICATE":
                 self.enabled.clear()
+                self.profile = replace(self.profile, utf8=False)
                 self._intake.narrow()
                 self.state = State.NOT_AUTHENTICATED
                 return replace(completion, code=self._capability_code())

@@ -37,6 +37,8 @@ class ServerProfile:
     literal_plus: bool = True
     append_limit: int = DEFAULT_APPEND_LIMIT
     greeting: str = "Barid is ready"
+    utf8: bool = False
+    """The client has enabled names in UTF-8."""
 
     def capabilities(self, state: State) -> tuple[bytes, ...]:
         """What is advertised in this state."""
@@ -69,13 +71,15 @@ def head(text: bytes, state: State, profile: ServerProfile) -> tuple[bytes, byte
         raise SyntaxProblem("TLS is not available")
     if name in (b"LOGIN", b"AUTHENTICATE") and not (profile.tls_active or profile.plaintext_allowed):
         raise UserError("Log-in is disabled until TLS is active", codes.PRIVACYREQUIRED)
-    return tag, name, Cursor(text, match.end())
+    return tag, name, Cursor(text, match.end(), utf8=profile.utf8)
 
 
 def not_enabled(command: Command, enabled: AbstractSet[bytes]) -> Completion | None:
     """The BAD for a command that what the client has enabled, or has not, forbids."""
     if command.needs_qresync and b"QRESYNC" not in enabled:
         return responses.bad("Enable QRESYNC first", codes.CLIENTBUG)
+    if b"UTF8=ACCEPT" in enabled and command.names_charset:
+        return responses.bad("Search text is UTF-8 here", codes.CLIENTBUG)
     if b"UIDONLY" in enabled and command.by_number:
         return responses.bad("Messages are named by UID here", codes.UIDREQUIRED)
     return None

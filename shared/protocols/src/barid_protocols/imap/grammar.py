@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from datetime import date, datetime
 
-from barid_protocols.imap import utf7
+from barid_protocols.imap import wire_names
 from barid_protocols.imap.dates import parse_date, parse_date_time
 from barid_protocols.imap.errors import SyntaxProblem, UserError
 from barid_protocols.imap.flags import FlagSet, parse_flags
@@ -36,11 +36,13 @@ _SEQUENCE = re.compile(rb"\$|[0-9*:,]+")
 class Cursor:
     """A reading position in the bytes of one command (without its final CRLF)."""
 
-    __slots__ = ("data", "pos")
+    __slots__ = ("data", "pos", "utf8")
 
-    def __init__(self, data: bytes, pos: int = 0) -> None:
+    def __init__(self, data: bytes, pos: int = 0, *, utf8: bool = False) -> None:
+        """``utf8``: mailbox names are UTF-8, not modified UTF-7."""
         self.data = data
         self.pos = pos
+        self.utf8 = utf8
 
     # Single characters
 
@@ -136,13 +138,13 @@ class Cursor:
     # Names
 
     def mailbox(self) -> str:
-        """A mailbox name, decoded, INBOX in capitals. 8-bit is refused until UTF8=ACCEPT (RFC 6855) is spoken."""
+        """A mailbox name, decoded, INBOX in capitals."""
         value = self.astring()
         if not value:
             raise UserError("Mailbox name is empty", b"CANNOT")
         if len(value) > MAX_PATTERN_LENGTH:
             raise UserError("Mailbox name is too long", b"CANNOT")
-        return normalize(utf7.decode(value))
+        return normalize(wire_names.decode(value, utf8=self.utf8))
 
     def mailbox_pattern(self) -> str:
         """``list-mailbox``: as a name, but ``*`` and ``%`` are allowed in an atom, and it may be empty."""
@@ -154,14 +156,14 @@ class Cursor:
             value = self.string()
         if len(value) > MAX_PATTERN_LENGTH:
             raise UserError("Pattern is too long", b"LIMIT")
-        return utf7.decode(value)
+        return wire_names.decode(value, utf8=self.utf8)
 
     def reference(self) -> str:
         """The first argument of LIST: a name or nothing."""
         value = self.astring()
         if len(value) > MAX_PATTERN_LENGTH:
             raise UserError("Mailbox name is too long", b"CANNOT")
-        return utf7.decode(value)
+        return wire_names.decode(value, utf8=self.utf8)
 
     # Flags and dates
 

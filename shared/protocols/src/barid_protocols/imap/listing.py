@@ -36,7 +36,7 @@ class Listed:
     line: bytes
 
 
-def listed(command: List, entries: Sequence[Entry]) -> list[Listed]:
+def listed(command: List, entries: Sequence[Entry], *, utf8: bool = False) -> list[Listed]:
     """The lines for ``command``, in the order of ``entries``. Names that are only subscribed to belong among these."""
     patterns = command.matchers()
     entries = [entry for entry in entries if entry.exists or SUBSCRIBED in command.selections]
@@ -54,7 +54,7 @@ def listed(command: List, entries: Sequence[Entry]) -> list[Listed]:
         if any(pattern.matches(entry.name) for pattern in patterns):
             told = _attributes(command, entry, has_children=entry.name in superior)
             matched = sorted(command.selections & BASE_SELECTIONS) if entry.name in above else ()
-            found.append(Listed(entry, list_line(entry.name, told, matched)))
+            found.append(Listed(entry, list_line(entry.name, told, matched, utf8=utf8)))
     return found
 
 

@@ -1,6 +1,6 @@
 """Mailbox names (RFC 3501 §5.1): hierarchy, INBOX, limits, and the patterns of LIST and LSUB.
 
-Inside, a name is a ``str`` with ``/`` between levels; on the wire it is modified UTF-7 (:mod:`.utf7`).
+Inside, a name is a ``str`` with ``/`` between levels; on the wire see :mod:`.wire_names`.
 Invariant: a name that left :func:`normalize` spells the first level ``INBOX`` in capitals or not at all.
 """
 

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 
-from barid_protocols.imap import codes, quoting, utf7
+from barid_protocols.imap import codes, quoting, wire_names
 from barid_protocols.imap.flags import ALL_SYSTEM, MAX_KEYWORDS, SYSTEM_FLAG_NAMES
 from barid_protocols.imap.mailbox_names import SEPARATOR
 
@@ -98,7 +98,7 @@ def server_id(fields: Mapping[str, str] | None) -> bytes:
 def namespace(personal: str = "", separator: str = SEPARATOR) -> bytes:
     """One personal namespace, no others (RFC 2342)."""
     return b"* NAMESPACE ((%b %b)) NIL NIL\r\n" % (
-        quoting.string(utf7.encode(personal)),
+        quoting.string(personal.encode("ascii")),
         quoting.string(separator.encode("ascii")),
     )
 
@@ -141,24 +141,26 @@ SPECIAL_USE: dict[str, MailboxAttribute] = {
 """By the lower-case name without backslash (``"sent"``), as storage may keep it."""
 
 
-def mailbox_line(kind: bytes, name: str, attributes: Iterable[MailboxAttribute]) -> bytes:
+def mailbox_line(kind: bytes, name: str, attributes: Iterable[MailboxAttribute], *, utf8: bool = False) -> bytes:
     return b'* %b (%b) "/" %b\r\n' % (
         kind,
         b" ".join([attribute.value for attribute in attributes]),
-        quoting.astring(utf7.encode(name)) if name else b'""',
+        wire_names.encode(name, utf8=utf8),
     )
 
 
-def list_line(name: str, attributes: Iterable[MailboxAttribute] = (), children: Sequence[bytes] = ()) -> bytes:
+def list_line(
+    name: str, attributes: Iterable[MailboxAttribute] = (), children: Sequence[bytes] = (), *, utf8: bool = False
+) -> bytes:
     """``children``: the selection options that names below this one match (CHILDINFO, RFC 5258 §3.5)."""
-    line = mailbox_line(b"LIST", name, attributes)
+    line = mailbox_line(b"LIST", name, attributes, utf8=utf8)
     if children:
         return b'%b ("CHILDINFO" (%b))\r\n' % (line[:-2], b" ".join([b'"%b"' % option for option in children]))
     return line
 
 
-def lsub_line(name: str, attributes: Iterable[MailboxAttribute] = ()) -> bytes:
-    return mailbox_line(b"LSUB", name, attributes)
+def lsub_line(name: str, attributes: Iterable[MailboxAttribute] = (), *, utf8: bool = False) -> bytes:
+    return mailbox_line(b"LSUB", name, attributes, utf8=utf8)
 
 
 def hierarchy_line() -> bytes:
@@ -166,7 +168,7 @@ def hierarchy_line() -> bytes:
     return list_line("", (MailboxAttribute.NOSELECT,))
 
 
-def status_line(name: str, values: Mapping[bytes, int | str]) -> bytes:
+def status_line(name: str, values: Mapping[bytes, int | str], *, utf8: bool = False) -> bytes:
     """``values`` by item name, in the order they shall appear; a text is an object's id (RFC 8474 §4.3)."""
     pairs = b" ".join(
         [
@@ -174,7 +176,7 @@ def status_line(name: str, values: Mapping[bytes, int | str]) -> bytes:
             for item, value in values.items()
         ]
     )
-    return b"* STATUS %b (%b)\r\n" % (quoting.astring(utf7.encode(name)), pairs)
+    return b"* STATUS %b (%b)\r\n" % (wire_names.encode(name, utf8=utf8), pairs)
 
 
 # The selected mailbox
@@ -219,7 +221,7 @@ def search(numbers: array[int] | Sequence[int], modseq: int | None = None, word:
 def select_lines(
     *,
     count: int,
-    recent_count: int,
+    recent_count: int | None,
     uidvalidity: int,
     uidnext: int,
     first_unseen: int | None,
@@ -230,11 +232,14 @@ def select_lines(
 ) -> bytes:
     """All that SELECT and EXAMINE owe before the tagged OK [READ-WRITE] or [READ-ONLY] (RFC 3501 §6.3.1).
 
+    ``recent_count`` and ``first_unseen`` are None for a client of IMAP4rev2, which has neither (RFC 9051 Appendix E).
     ``highest_modseq`` None stands for a mailbox without mod-sequences: [NOMODSEQ].
     """
     names = sorted(keywords)
     permanent = [] if read_only else [*_flag_names(names), *([rb"\*"] if len(names) < MAX_KEYWORDS else [])]
-    lines = [flags_line(names), exists(count), recent(recent_count)]
+    lines = [flags_line(names), exists(count)]
+    if recent_count is not None:
+        lines.append(recent(recent_count))
     if first_unseen is not None:
         lines.append(untagged_ok("First unseen message", codes.unseen(first_unseen)))
     lines.append(untagged_ok("Flags that are kept", codes.permanentflags(permanent)))

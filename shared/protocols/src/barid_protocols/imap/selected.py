@@ -65,7 +65,7 @@ class SelectedMailbox:
         self.condstore = condstore
         self._enabled = enabled
         self.highest_modseq = highest_modseq
-        self._recent_from = recent_from
+        self._recent_from = None if b"IMAP4REV2" in enabled else recent_from
         self._recent_told = self.recent_count
         self._known_codes = set(self.codes)
         self._keywords: set[str] = set()
@@ -109,6 +109,11 @@ class SelectedMailbox:
     def word(self) -> bytes:
         """The name of FETCH data."""
         return b"UIDFETCH" if self.uidonly else b"FETCH"
+
+    @property
+    def rev2(self) -> bool:
+        """Whether IMAP4rev2 is spoken: ESEARCH for SEARCH, nothing is recent (RFC 9051 Appendix E)."""
+        return b"IMAP4REV2" in self._enabled
 
     def number(self, index: int) -> int:
         """What a message is called in FETCH data."""
@@ -159,10 +164,10 @@ class SelectedMailbox:
         """The untagged part of the reply to SELECT and EXAMINE."""
         return responses.select_lines(
             count=len(self.uids),
-            recent_count=self._recent_told,
+            recent_count=None if self.rev2 else self._recent_told,
             uidvalidity=uidvalidity,
             uidnext=uidnext,
-            first_unseen=None if self.uidonly else self.first_unseen(),
+            first_unseen=None if self.uidonly or self.rev2 else self.first_unseen(),
             keywords=self._keywords,
             read_only=self.read_only,
             highest_modseq=self.highest_modseq,
@@ -199,7 +204,7 @@ class SelectedMailbox:
             lines.append(responses.exists(len(self.uids)))
             self._announce_keywords({row[1] for row in rows}, lines)
         recent = self.recent_count
-        if recent != self._recent_told:
+        if recent != self._recent_told and not self.rev2:
             self._recent_told = recent
             lines.append(responses.recent(recent))
         if news.changed:

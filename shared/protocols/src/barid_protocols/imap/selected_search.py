@@ -28,6 +28,7 @@ from barid_protocols.imap.search import (
     uses_modseq,
 )
 from barid_protocols.imap.search_predicates import compile_key
+from barid_protocols.imap.search_returns import EVERYTHING
 from barid_protocols.imap.selected import SelectedMailbox
 from barid_protocols.imap.sequence import SequenceSet
 
@@ -138,12 +139,15 @@ def search_line(selected: SelectedMailbox, command: Search, numbers: Sequence[in
     uids = [selected.uids[number - 1] for number in numbers]
     shown = uids if command.uid else numbers
     modseqs = [selected.modseqs[number - 1] for number in numbers] if uses_modseq(command.key) else None
-    if command.returns is None:
+    returns = command.returns
+    if returns is None and selected.rev2 and type(command) is Search:
+        returns = EVERYTHING
+    if returns is None:
         word = command.name.removeprefix(b"UID ")
         return responses.search(shown, max(modseqs) if modseqs else None, word)
-    if command.returns.saves:
-        selected.save(command.returns.saved(uids))
-    return command.returns.line(command.tag, shown, modseqs, uid=command.uid)
+    if returns.saves:
+        selected.save(returns.saved(uids))
+    return returns.line(command.tag, shown, modseqs, uid=command.uid)
 
 
 def _flags_only(key: Key) -> bool:

@@ -28,6 +28,11 @@ class Command:
         return self.name in _BY_NUMBER
 
     @property
+    def names_charset(self) -> bool:
+        """Whether it names a charset of its own accord, which UTF8=ACCEPT forbids (RFC 9755 §3)."""
+        return False
+
+    @property
     def needs_qresync(self) -> bool:
         """Whether it is an error unless QRESYNC was enabled (RFC 7162 §3.2.3)."""
         return False

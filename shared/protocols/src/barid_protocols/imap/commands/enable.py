@@ -26,4 +26,4 @@ def parse(tag: bytes, name: bytes, cursor: Cursor) -> Enable:
     while not asked or not cursor.at_end():
         cursor.space()
         asked[cursor.keyword()] = None
-    return Enable(tag, name, tuple(capability for capability in asked if capability in ENABLEABLE))
+    return Enable(tag, name, tuple(ENABLEABLE[capability] for capability in asked if capability in ENABLEABLE))

@@ -29,6 +29,7 @@ class Search(Command):
 
     key: Key
     returns: Returns | None = None
+    names_charset: bool = False
 
     @property
     def by_number(self) -> bool:
@@ -45,11 +46,13 @@ def parse(tag: bytes, name: bytes, cursor: Cursor) -> Search:
     cursor.space()
     returns = parse_returns(cursor)
     charset = "utf-8"
+    names_charset = False
     if cursor.data[cursor.pos : cursor.pos + 8].upper() == b"CHARSET ":
         cursor.pos += 8
+        names_charset = True
         charset = parse_charset(cursor)
         cursor.space()
-    return Search(tag, name, parse_keys(cursor, charset), returns)
+    return Search(tag, name, parse_keys(cursor, charset), returns, names_charset)
 
 
 def parse_charset(cursor: Cursor) -> str:

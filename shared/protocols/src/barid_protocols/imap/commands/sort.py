@@ -35,7 +35,7 @@ def parse(tag: bytes, name: bytes, cursor: Cursor) -> Sort:
     charset = parse_charset(cursor)
     cursor.space()
     key = parse_keys(cursor, charset)
-    return Sort(tag, name, key, returns, tuple(criteria))
+    return Sort(tag, name, key, returns, criteria=tuple(criteria))
 
 
 def _criterion(cursor: Cursor) -> Criterion:

@@ -24,4 +24,4 @@ def parse(tag: bytes, name: bytes, cursor: Cursor) -> Thread:
     cursor.space()
     charset = parse_charset(cursor)
     cursor.space()
-    return Thread(tag, name, parse_keys(cursor, charset), None, algorithm)
+    return Thread(tag, name, parse_keys(cursor, charset), algorithm=algorithm)
