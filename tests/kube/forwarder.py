@@ -20,6 +20,7 @@ class Forwarder:
     def __init__(self) -> None:
         self._loop = asyncio.new_event_loop()
         self._servers: list[asyncio.Server] = []
+        self._open: set[asyncio.Task[None] | None] = set()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
         self._thread.start()
 
@@ -37,10 +38,12 @@ class Forwarder:
         context = ssl._create_unverified_context() if tls else None
 
         async def pass_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            self._open.add(task := asyncio.current_task())  # the server itself keeps none of them alive
             with contextlib.suppress(OSError, asyncio.CancelledError):
                 try:
                     theirs, to_them = await asyncio.open_connection(target.host, target.port, ssl=context)
                 except OSError:
+                    self._open.discard(task)
                     writer.transport.abort()
                     return
                 try:
@@ -52,6 +55,7 @@ class Forwarder:
                 finally:
                     to_them.close()
                     writer.close()
+                    self._open.discard(task)
 
         server = await asyncio.start_server(pass_on, host, port)
         self._servers.append(server)

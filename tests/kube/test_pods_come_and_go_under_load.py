@@ -20,7 +20,7 @@ from .kubectl import Kubectl, is_ready
 BETWEEN = 30
 """Mails accepted before each blow."""
 
-DELETIONS = 10
+DELETIONS = 8
 RESTORED_WITHIN = 180.0
 
 SETTLED_WITHIN = 120.0
