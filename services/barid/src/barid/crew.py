@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from itertools import groupby
 from typing import TYPE_CHECKING, Any, Protocol
 
+from barid_runtime import tracing
 from barid_runtime.logging import get_logger
 from barid_runtime.service import Service
 
@@ -171,6 +172,8 @@ class LocalCrew:
         for stage in in_order_of_leaving(list(self._services)):
             left = max(0.5, until - loop.time())
             await Runner([self._services[name] for name in stage], drain_seconds=left).drain()
+        if tracing.door is not None:
+            await asyncio.to_thread(tracing.stop)
         if self._watch is not None:
             self._watch.cancel()
         if self._health is not None:

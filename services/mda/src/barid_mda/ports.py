@@ -50,8 +50,9 @@ class Scripts(Protocol):
 
 
 class Mailstore(Protocol):
-    async def settle(self, request: bytes) -> list[Settled]:
-        """The text of a SettleRequest. Returns those that are stale; all others are done, now or before."""
+    async def settle(self, request: bytes, traces: str) -> list[Settled]:
+        """The text of a SettleRequest. traces: what it is caused by, or empty. Returns those that are stale; all others
+        are done, now or before."""
 
     async def count_attempts(self, keys: Sequence[Key], error: str) -> list[int]:
         """Remember durably that these were attempted in vain; how often, each, this time included."""

@@ -8,6 +8,7 @@ one, nearly always.)
 """
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
@@ -16,6 +17,7 @@ from barid_contracts.directory import RESOLVE, Resolution, ResolveRequest
 from barid_contracts.mail import BodyRef, Obligation
 from barid_protocols.mime.summary import SummaryScanner, summarize
 
+from . import tracing
 from .bus.port import Bus, BusError
 from .bus.typed import call
 from .clock import Clock
@@ -93,9 +95,14 @@ class OutboxPump:
         self._clock = clock
         self._wake = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
+        self._service = "outbox"
         self.journalled = 0
         self._oldest = ""
         self._oldest_since = 0.0
+
+    def named(self, service: str) -> None:
+        """Whose it is, for traces."""
+        self._service = service
 
     @property
     def oldest_seconds(self) -> float:
@@ -201,7 +208,15 @@ class OutboxPump:
                 origin=row.kind,
                 smtputf8=not all(map(str.isascii, [row.reverse_path, *row.recipients])),
             )
+            begun = time.time_ns()
             await self._journal.append(mail, body)
+            if tracing.door is not None:
+                own = tracing.acceptance_of(row.mail_id)
+                step = tracing.door.begin(
+                    self._service, "outbox.journal", row.mail_id, own=own, began=begun, link=row.parent
+                )
+                if step is not None:
+                    step.end(kind=row.kind)
         finally:
             if spool is not None:
                 await spool.discard()
@@ -209,6 +224,7 @@ class OutboxPump:
 
 def watch(pump: OutboxPump, service: str) -> None:
     """Its metrics are of this pump from now on."""
+    pump.named(service)
     _journalled.by(service, value=lambda: pump.journalled)
     _oldest.labels(service).set_function(lambda: pump.oldest_seconds)
 

@@ -38,7 +38,7 @@ class Switch:
     def connected(self) -> bool:
         return not self.away
 
-    async def publish_durable(self, subject: str, payload: bytes, *, message_id: str) -> None:
+    async def publish_durable(self, subject: str, payload: bytes, *, message_id: str, traces: str = "") -> None:
         if self.away:
             raise BusUnavailable("away")
         await self._bus.publish_durable(subject, payload, message_id=message_id)

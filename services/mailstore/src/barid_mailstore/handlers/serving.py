@@ -8,7 +8,7 @@ from pydantic import ValidationError
 from barid_contracts.base import Message, Operation
 from barid_runtime.bus.port import Answer, Bus, OperationFailed, Subscription
 from barid_runtime.bus.typed import answer
-from barid_runtime.database.port import DatabaseError
+from barid_runtime.database.port import DatabaseError, ValueRefused
 from barid_runtime.logging import get_logger
 
 from ..ports.errors import Refused
@@ -28,6 +28,8 @@ async def refusing(work: Awaitable[T]) -> T:
         return await work
     except Refused as refused:
         raise OperationFailed(refused.code, refused.text) from refused
+    except ValueRefused as error:
+        raise OperationFailed("invalid", str(error)) from error
     except DatabaseError as error:
         log.warning("database", error=str(error))
         raise OperationFailed("unavailable", "The mailstore can't do it now") from error

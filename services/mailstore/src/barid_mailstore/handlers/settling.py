@@ -1,5 +1,7 @@
 """Settling, and what an operator does with mails that delivery could not settle."""
 
+import time
+from collections.abc import Sequence
 from typing import get_args
 
 from barid_contracts.mail import ACCEPTED_LOCAL, ACCEPTED_REMOTE, Accepted, AcceptedBatch, Key
@@ -15,6 +17,7 @@ from barid_contracts.settle import (
     Settlement,
     SettleRequest,
 )
+from barid_runtime import tracing
 from barid_runtime.bus.port import Bus
 from barid_runtime.ids import new_id
 from barid_runtime.logging import get_logger
@@ -71,8 +74,10 @@ class SettlingHandlers:
         """SettleRequest to SettleReply, by hand: the reply's models would cost 2 µs a mail."""
         request = parsed(SettleRequest, payload)
         settlements = request.settlements
+        began = time.time_ns() if tracing.door is not None else 0
         commit = await self._store.settling.settle(request)
-        statuses = await self._teller.tell(commit)
+        traces = traced(settlements, commit.result, began) if began else {}
+        statuses = await self._teller.tell(commit, traces)
         meters = self._meters
         meters.batch.observe(len(statuses))
         counts: dict[str, int] = {}
@@ -140,8 +145,31 @@ class SettlingHandlers:
         return handed_over
 
 
+def traced(settlements: Sequence[Settlement], statuses: Sequence[str], began: int) -> dict[str, str]:
+    """Their steps in the traces of their mails, which end now. Account → header for those who are told of it."""
+    door = tracing.door
+    if door is None:
+        return {}
+    parents = tracing.Parents(tracing.incoming.get())
+    steps: dict[str, list[tracing.Step]] = {}
+    for settlement, status in zip(settlements, statuses, strict=True):
+        mail_id = settlement.mail_id
+        step = door.begin("mailstore", "mailstore.settle", mail_id, parent=parents.take(mail_id), began=began)
+        if step is not None:
+            step.end(n=settlement.n, outcome=settlement.outcome, status=status)
+            steps.setdefault(settlement.account, []).append(step)
+    return {account: tracing.header_of(of_account) for account, of_account in steps.items()}
+
+
 async def publish_again(bus: Bus, subject: str, mails: list[Accepted]) -> None:
     """Give mails to delivery once more. The message ids are fresh: the bus must not take them for what it had."""
+    door = tracing.door
     for start in range(0, len(mails), MOST_AT_ONCE):
         batch = AcceptedBatch(mails=mails[start : start + MOST_AT_ONCE])
-        await bus.publish_durable(subject, batch.model_dump_json().encode(), message_id=f"again/{new_id()}")
+        begun = [] if door is None else [door.begin("mailstore", "mailstore.republish", m.mail_id) for m in batch.mails]
+        payload = batch.model_dump_json().encode()
+        traces = tracing.header_of(begun)
+        await bus.publish_durable(subject, payload, message_id=f"again/{new_id()}", traces=traces)
+        for step in begun:
+            if step is not None:
+                step.end(subject=subject)

@@ -1,6 +1,6 @@
 """After a commit: tell readers what changed, wake who works behind it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TypeVar
 
 from barid_contracts.store import (
@@ -17,6 +17,8 @@ from ..policy.changes import account_changed
 from ..ports.commits import Commit
 
 T = TypeVar("T")
+
+NO_TRACES: Mapping[str, str] = {}
 
 _PREFIX = ACCOUNT_CHANGED.subject_for(account="")
 
@@ -43,11 +45,12 @@ class Teller:
         """A process before us may have died between a commit and its event: readers check what they have."""
         await announce(self._bus, ACCOUNT_CHANGED, AccountChanged(account=""), account=EVERY_ACCOUNT)
 
-    async def tell(self, commit: Commit[T]) -> T:
-        """Returns the commit's result."""
+    async def tell(self, commit: Commit[T], traces: Mapping[str, str] = NO_TRACES) -> T:
+        """Returns the commit's result. traces: account → what its event is caused by."""
         for delta in commit.deltas:
             if delta.mailboxes or delta.names:
-                await self._bus.publish(_PREFIX + delta.account, account_changed(delta))
+                header = traces.get(delta.account, "") if traces else ""
+                await self._bus.publish(_PREFIX + delta.account, account_changed(delta), traces=header)
         if commit.over or commit.under:
             await announce(self._bus, OVER_QUOTA_CHANGED, OverQuota(over=commit.over, under=commit.under))
         if commit.strangers:

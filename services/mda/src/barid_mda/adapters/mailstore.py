@@ -26,8 +26,8 @@ class BusMailstore:
     def __init__(self, bus: Bus) -> None:
         self._bus = bus
 
-    async def settle(self, request: bytes) -> list[Settled]:
-        reply = await self._bus.request(SETTLE.subject, request, timeout=SETTLE_DEADLINE)
+    async def settle(self, request: bytes, traces: str) -> list[Settled]:
+        reply = await self._bus.request(SETTLE.subject, request, timeout=SETTLE_DEADLINE, traces=traces)
         # Nearly always nothing is stale, and a mail_id can't hold lower case: so the reply need not be parsed.
         if b"stale" not in reply:
             return []

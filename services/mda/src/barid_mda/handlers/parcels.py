@@ -37,12 +37,13 @@ class Parcel:
 
 @dataclass(slots=True, eq=False)
 class Owed:
-    """One obligation of ours."""
+    """One obligation of ours. began: ns since the epoch, if there are traces."""
 
     parcel: Parcel
     at_hand: MailAtHand
     obligation: Obligation
     answers: dict[Ask, Answer] = field(default_factory=dict)
+    began: int = 0
 
     @property
     def account(self) -> str:

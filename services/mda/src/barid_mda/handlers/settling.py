@@ -7,11 +7,13 @@ exception: see `single_out`.
 """
 
 import asyncio
+import time
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import get_args
 
 from barid_contracts.directory import Account
+from barid_runtime import tracing
 from barid_runtime.bus.port import BusError, Delivery
 from barid_runtime.clock import Clock
 from barid_runtime.logging import get_logger
@@ -22,6 +24,7 @@ from ..policy.proposal import Outcome, Proposal, joined, settle_request
 from ..ports import Accounts, Mailstore, Script, Scripts, Unknown
 from .parcels import Owed, Parcel, Piece, batch_of, groups, owed_of, parse, pieces
 from .patience import Abandoned, Patience
+from .steps import begun
 
 MAX_ATTEMPTS = 3
 """Failures of one mail after which it is held for the operator."""
@@ -97,6 +100,10 @@ class Settling:
 
     async def _run(self, owed: list[Owed], accepted: bytes | None = None) -> None:
         """Decide and settle. accepted: the text of the batch with all their mails, if it is at hand."""
+        if tracing.door is not None:
+            began = time.time_ns()
+            for one in owed:
+                one.began = began
         for _ in range(MAX_STALE_ROUNDS):
             if not owed:
                 return
@@ -210,7 +217,12 @@ class Settling:
     async def _request(self, accepted: bytes, piece: Piece) -> set[tuple[str, int]]:
         """Raises BusError when it is refused."""
         request = settle_request(accepted, [proposal.text() for _, proposal in piece])
-        stale = await self._patience.ask("mailstore", lambda: self._mailstore.settle(request))
+        steps = begun(piece) if tracing.door is not None else []
+        traces = tracing.header_of(steps)
+        stale = await self._patience.ask("mailstore", lambda: self._mailstore.settle(request, traces))
+        for step, (_, proposal) in zip(steps, piece, strict=False):
+            if step is not None:
+                step.end(n=proposal.n, outcome=proposal.outcome)
         _batch_sizes.observe(len(piece))
         keys = {(settled.mail_id, settled.n) for settled in stale}
         outcomes = Counter([p.outcome for _, p in piece if not keys or (p.mail_id, p.n) not in keys])

@@ -7,6 +7,7 @@ from collections.abc import Coroutine
 from typing import Any
 
 from barid_contracts.store import ACCOUNT_CHANGED, AccountChanged, MailboxInfo
+from barid_runtime import tracing
 from barid_runtime.bus.port import (
     DEFAULT_DEADLINE,
     Bus,
@@ -54,6 +55,16 @@ class _Account:
             view = self.views.get(change.mailbox)
             if view is not None:
                 view.hear(change)
+        if tracing.door is not None:
+            notified(tracing.door, tracing.incoming.get())
+
+
+def notified(door: tracing.Door, header: str) -> None:
+    """The mails that the event is about have reached the views of this node; sessions that idle are told next."""
+    for mail_id, span in tracing.Parents(header).mails():
+        step = door.begin("mss", "imap.notify", mail_id, parent=span)
+        if step is not None:
+            step.end()
 
 
 class Lease:

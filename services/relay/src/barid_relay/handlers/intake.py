@@ -13,11 +13,13 @@ we ourselves have made since are sent: somebody has just decided on the mail tha
 
 import asyncio
 import json
+import time
 from collections.abc import Awaitable, Callable, Collection, Iterable
 
 from pydantic import ValidationError
 
 from barid_contracts.mail import Accepted
+from barid_runtime import tracing
 from barid_runtime.bus.port import BusError, Consumer, Delivery
 from barid_runtime.clock import Clock
 from barid_runtime.database.port import DatabaseError
@@ -27,6 +29,7 @@ from barid_runtime.logging import get_logger
 from ..policy.addresses import domain_of
 from ..policy.routing import Routing
 from ..ports.queue import NewMail, NewRecipient, Queue
+from . import steps
 from .meters import Meters
 
 FETCH = 16
@@ -112,7 +115,10 @@ class Intake:
             self._certain_from = time_prefix(restored) if restored else ""
         mails = [mail for delivery in taken for mail in self._mails(delivery.payload)]
         mails = await self._without_ghosts(mails)
+        began = time.time_ns()
         added = await self._queue.enqueue(mails) if mails else 0
+        if tracing.door is not None:
+            steps.queued(mails, taken, began)
         for delivery in taken:
             await delivery.ack()
         self._meters.queued.inc(added)

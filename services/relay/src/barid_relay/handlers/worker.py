@@ -9,14 +9,16 @@ the commit; and whose outcome counts is decided by the epoch, whatever clocks sa
 import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable
-from time import monotonic
+from time import monotonic, time_ns
 
+from barid_runtime import tracing
 from barid_runtime.clock import Clock
 from barid_runtime.database.port import DatabaseError
 from barid_runtime.logging import get_logger
 
 from ..ports.hosts import Answer, DialFailed, Fate, TurnedAway, Withdrawn
 from ..ports.queue import Parcel, Queue
+from . import steps
 from .delivery import Line
 from .settling import Settling
 
@@ -51,6 +53,7 @@ class Worker:
         self._more = more
         self._yields = yields
         self._in_hand: dict[int, Parcel] = {}
+        self._dialled: dict[int, int] = {}
         self._ours_until = 0.0
         self.stopping = False
         self.failed: Answer | None = None
@@ -126,13 +129,22 @@ class Worker:
     async def _settle(self, parcel: Parcel, answers: Callable[[Parcel], Awaitable[list[Answer]]]) -> None:
         """Find the answers and write them down. Raises DialFailed, Withdrawn and DatabaseError; what else goes wrong is
         counted against the mail."""
+        began = self._dialled.pop(parcel.row, 0) or (time_ns() if tracing.door is not None else 0)
+        found: list[Answer] = []
         try:
-            await self._settling.answers(parcel, await answers(parcel))
-        except (DialFailed, Withdrawn, DatabaseError):
+            found = await answers(parcel)
+            await self._settling.answers(parcel, found)
+        except DialFailed:
+            # Its answer is for all of the batch, and is written down at once.
+            self._dialled[parcel.row] = began
+            raise
+        except (Withdrawn, DatabaseError):
             raise
         except Exception as error:
             log.exception("delivery failed", mail_id=parcel.mail_id, destination=self._destination)
             await self._settling.crashed(parcel, error)
+        if began:
+            steps.attempted(parcel, found, began)
         self._in_hand.pop(parcel.row, None)
 
     async def _renew(self) -> None:

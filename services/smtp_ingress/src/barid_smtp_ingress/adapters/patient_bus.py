@@ -73,15 +73,17 @@ class PatientBus:
     async def gather(self, subject: str, payload: bytes, *, timeout: float) -> list[bytes]:
         return await self._there().gather(subject, payload, timeout=timeout)
 
-    async def request(self, subject: str, payload: bytes, *, timeout: float = DEFAULT_DEADLINE) -> bytes:
-        return await self._there().request(subject, payload, timeout=timeout)
+    async def request(
+        self, subject: str, payload: bytes, *, timeout: float = DEFAULT_DEADLINE, traces: str = ""
+    ) -> bytes:
+        return await self._there().request(subject, payload, timeout=timeout, traces=traces)
 
     async def serve(self, subject: str, handler: Answer, *, queue: str, concurrency: int = 256) -> Subscription:
         return await self._there().serve(subject, handler, queue=queue, concurrency=concurrency)
 
-    async def publish(self, subject: str, payload: bytes) -> None:
+    async def publish(self, subject: str, payload: bytes, *, traces: str = "") -> None:
         if self._bus is not None:
-            await self._bus.publish(subject, payload)
+            await self._bus.publish(subject, payload, traces=traces)
 
     async def subscribe(self, subject: str, listener: Listener) -> Subscription:
         late = _LateSubscription(subject, listener)
@@ -91,8 +93,8 @@ class PatientBus:
             self._late.append(late)
         return late
 
-    async def publish_durable(self, subject: str, payload: bytes, *, message_id: str) -> None:
-        await self._there().publish_durable(subject, payload, message_id=message_id)
+    async def publish_durable(self, subject: str, payload: bytes, *, message_id: str, traces: str = "") -> None:
+        await self._there().publish_durable(subject, payload, message_id=message_id, traces=traces)
 
     async def ensure_stream(self, stream: Stream) -> None:
         await self._there().ensure_stream(stream)

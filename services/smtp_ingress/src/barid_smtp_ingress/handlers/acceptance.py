@@ -21,6 +21,7 @@ from barid_protocols.smtp import (
     received,
     transmission_type,
 )
+from barid_runtime import tracing
 from barid_runtime.journal.describe import describe
 from barid_runtime.journal.port import JournalError
 from barid_runtime.logging import get_logger
@@ -161,7 +162,14 @@ def _settle(envelope: Envelope, mail: Accepted, begun: float, done: asyncio.Futu
 
 
 def _taken(envelope: Envelope, mail: Accepted, begun: float) -> Reply:
-    measures.append.observe(time.perf_counter() - begun)
+    took = time.perf_counter() - begun
+    measures.append.observe(took)
+    if tracing.door is not None:
+        own = tracing.acceptance_of(mail.mail_id)
+        began = time.time_ns() - int(took * 1e9)
+        step = tracing.door.begin("smtp_ingress", "smtp.accept", mail.mail_id, own=own, began=began)
+        if step is not None:
+            step.end(size=mail.size, recipients=envelope.recipients, profile=envelope.profile)
     note(envelope, mail)
     return replies.accepted(mail.mail_id)
 

@@ -17,6 +17,7 @@ from typing import Any, Protocol
 
 from nats.aio.msg import Msg
 
+from .. import tracing
 from ..logging import get_logger
 from .port import DEFAULT_DEADLINE, MAX_AGE, BusError, BusUnavailable, Delivery, NoResponders, Stream
 
@@ -117,12 +118,13 @@ class Streams:
 class StreamDelivery:
     """A Delivery. Its reply subject carries the attempt: `$JS.ACK.<stream>.<consumer>.<attempt>.<…>`."""
 
-    __slots__ = ("_link", "_reply", "payload")
+    __slots__ = ("_link", "_reply", "payload", "traces")
 
-    def __init__(self, link: Link, payload: bytes, reply: str) -> None:
+    def __init__(self, link: Link, payload: bytes, reply: str, traces: str = "") -> None:
         self._link = link
         self.payload = payload
         self._reply = reply
+        self.traces = traces
 
     @property
     def attempt(self) -> int:
@@ -199,7 +201,8 @@ class StreamConsumer:
         if message.reply:
             self._credit -= 1
             now = asyncio.get_running_loop().time()
-            self._kept.append((now, StreamDelivery(self._link, message.data, message.reply)))
+            traces = "" if tracing.door is None else (message.headers or {}).get(tracing.HEADER, "")
+            self._kept.append((now, StreamDelivery(self._link, message.data, message.reply, traces)))
         else:
             headers = message.headers or {}
             status = headers.get("Status", "")

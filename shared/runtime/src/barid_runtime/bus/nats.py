@@ -17,6 +17,7 @@ from nats.aio.msg import Msg
 from nats.errors import Error as NatsError
 from nats.errors import MaxPayloadError
 
+from .. import tracing
 from ..logging import get_logger
 from ..metrics import Metrics
 from .access import Access
@@ -130,8 +131,11 @@ class NatsBus:
 
     # --- request and reply
 
-    async def request(self, subject: str, payload: bytes, *, timeout: float = DEFAULT_DEADLINE) -> bytes:
-        return (await self._requests.ask(subject, payload, None, timeout)).data
+    async def request(
+        self, subject: str, payload: bytes, *, timeout: float = DEFAULT_DEADLINE, traces: str = ""
+    ) -> bytes:
+        headers = {tracing.HEADER: traces} if traces else None
+        return (await self._requests.ask(subject, payload, headers, timeout)).data
 
     async def gather(self, subject: str, payload: bytes, *, timeout: float) -> list[bytes]:
         return await self._requests.gather(subject, payload, timeout)
@@ -153,16 +157,18 @@ class NatsBus:
 
     # --- events
 
-    async def publish(self, subject: str, payload: bytes) -> None:
+    async def publish(self, subject: str, payload: bytes, *, traces: str = "") -> None:
         if not self.connected:
             return
         try:
-            await self.send(subject, payload)
+            await self.send(subject, payload, headers={tracing.HEADER: traces} if traces else None)
         except BusUnavailable:
             return
 
     async def subscribe(self, subject: str, listener: Listener) -> Subscription:
         async def on_message(message: Msg) -> None:
+            if tracing.door is not None:
+                tracing.incoming.set((message.headers or {}).get(tracing.HEADER, ""))
             try:
                 await listener(message.data)
             except Exception:
@@ -192,8 +198,10 @@ class NatsBus:
 
     # --- durable work
 
-    async def publish_durable(self, subject: str, payload: bytes, *, message_id: str) -> None:
+    async def publish_durable(self, subject: str, payload: bytes, *, message_id: str, traces: str = "") -> None:
         headers = {"Nats-Msg-Id": message_id}
+        if traces:
+            headers[tracing.HEADER] = traces
         try:
             message = await self._requests.ask(subject, payload, headers, DEFAULT_DEADLINE)
         except NoResponders:

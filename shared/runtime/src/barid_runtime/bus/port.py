@@ -56,6 +56,10 @@ class Delivery(Protocol):
     def payload(self) -> bytes: ...
 
     @property
+    def traces(self) -> str:
+        """What its sender gave as `traces`; empty if we make no traces."""
+
+    @property
     def attempt(self) -> int:
         """1 at the first delivery."""
 
@@ -101,8 +105,10 @@ class Bus(Protocol):
         """Ask all who serve the subject, whatever their queues; their answers within `timeout`, which it takes whole
         unless nobody is there: nobody knows how many there are. Answers that are problems are left out."""
 
-    async def request(self, subject: str, payload: bytes, *, timeout: float = DEFAULT_DEADLINE) -> bytes:
-        """Ask one of those who serve the subject."""
+    async def request(
+        self, subject: str, payload: bytes, *, timeout: float = DEFAULT_DEADLINE, traces: str = ""
+    ) -> bytes:
+        """Ask one of those who serve the subject. traces: see tracing.py; it finds them in `tracing.incoming`."""
 
     async def serve(self, subject: str, handler: Answer, *, queue: str, concurrency: int = 256) -> Subscription:
         """Answer requests, many at a time, shared among all who serve with the same queue name; an empty one is shared
@@ -111,13 +117,13 @@ class Bus(Protocol):
         A handler that raises OperationFailed says no; any other exception is logged and answered as `internal`.
         """
 
-    async def publish(self, subject: str, payload: bytes) -> None:
-        """Tell whoever listens now. Dropped (not an error) while the bus is away."""
+    async def publish(self, subject: str, payload: bytes, *, traces: str = "") -> None:
+        """Tell whoever listens now. Dropped (not an error) while the bus is away. traces: as in `request`."""
 
     async def subscribe(self, subject: str, listener: Listener) -> Subscription:
         """Hear events, one at a time and in order. Lasts over reconnects."""
 
-    async def publish_durable(self, subject: str, payload: bytes, *, message_id: str) -> None:
+    async def publish_durable(self, subject: str, payload: bytes, *, message_id: str, traces: str = "") -> None:
         """Returns when the stream has it. The same `message_id` again within two minutes is dropped by the bus."""
 
     async def ensure_stream(self, stream: Stream) -> None: ...

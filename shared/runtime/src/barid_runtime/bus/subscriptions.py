@@ -11,6 +11,7 @@ from nats.errors import Error as NatsError
 
 from barid_contracts.base import Problem
 
+from .. import tracing
 from ..logging import get_logger
 from ..metrics import Metrics
 from .port import Answer, BusError, BusUnavailable, OperationFailed
@@ -108,6 +109,8 @@ class Serving(Listening):
 
     async def _answer(self, message: Msg) -> None:
         began = time.perf_counter()
+        if tracing.door is not None:  # in this task's context alone
+            tracing.incoming.set((message.headers or {}).get(tracing.HEADER, ""))
         try:
             reply = await self._handler(message.data)
         except OperationFailed as refusal:

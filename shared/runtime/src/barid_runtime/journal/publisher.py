@@ -12,15 +12,17 @@ When idle a batch goes at once; under load messages gather (pace.py).
 
 import asyncio
 import contextlib
+from collections.abc import Sequence
 
 from barid_contracts.mail import ACCEPTED_LOCAL, ACCEPTED_REMOTE
 
+from .. import tracing
 from ..bus.port import Bus
 from ..clock import Clock, SystemClock
 from ..logging import get_logger
 from . import record
 from .backlog import MEMORY, Backlog, Batch
-from .batch import Committed
+from .batch import Committed, CommittedMail
 from .events import payloads
 from .followed import Followed
 from .inheritance import Inheritance, InheritedFolder, Unpublished
@@ -184,13 +186,23 @@ class Publisher:
         for event, mails in ((ACCEPTED_LOCAL, local), (ACCEPTED_REMOTE, remote)):
             if not mails:
                 continue
+            steps = self._begin(mails) if tracing.door is not None else []
+            traces = tracing.header_of(steps)
             for part, payload in enumerate(payloads([record.splice_ref(mail.head, mail.ref) for mail in mails])):
                 name = f"{event.subject}/{batch.pack}/{batch.start}-{batch.end}.{part}"
-                await self._telling.publish(event.subject, payload, name)
+                await self._telling.publish(event.subject, payload, name, traces)
+            for step in steps:
+                step.end(subject=event.subject, pack=batch.pack)
         self._queue.told(batch)
         self.backlog -= owed
         self.published += owed
         self._finish(batch.pack, batch.start, batch.end)
+
+    def _begin(self, mails: Sequence[CommittedMail]) -> list[tracing.Step]:
+        door = tracing.door
+        assert door is not None
+        begun = [door.begin(self._journal.writer, "journal.publish", mail.mail_id) for mail in mails]
+        return [step for step in begun if step is not None]
 
     async def _prepare(self) -> None:
         await self._telling.prepare()

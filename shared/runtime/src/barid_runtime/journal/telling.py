@@ -46,12 +46,12 @@ class Telling:
             wait = min(2 * wait, longest)
         self.problem = ""
 
-    async def publish(self, subject: str, payload: bytes, name: str) -> None:
+    async def publish(self, subject: str, payload: bytes, name: str, traces: str = "") -> None:
         """Returns when the stream has it. name: the message's id, by which the bus knows a repetition."""
         wait, longest = _BACKOFF
         while True:
             try:
-                await self._bus.publish_durable(subject, payload, message_id=name)
+                await self._bus.publish_durable(subject, payload, message_id=name, traces=traces)
             except Exception as error:
                 # Whatever it was: the mail is durable and owed, so the only way on is to try again.
                 self.note(error)
