@@ -41,6 +41,17 @@ PHRASES = [
     b"{3+}\r\nabc\r\n",
     b'n LIST "" {1+}\r\n*\r\n',
     b"o CREATE {3+}\r\na\r\n\r\n",
+    b"p ENABLE QRESYNC\r\n",
+    b"p ENABLE IMAP4rev2 UIDONLY\r\n",
+    b"q SELECT INBOX (QRESYNC (1 2 1:9 (1:2 1:2)))\r\n",
+    b"r UID SEARCH RETURN (SAVE MIN PARTIAL 1:2) OR $ UNSEEN\r\n",
+    b"s UID SORT RETURN (ALL) (REVERSE SUBJECT DATE) UTF-8 {3+}\r\nALL\r\n",
+    b"s UID THREAD REFERENCES UTF-8 ALL\r\n",
+    b'u LIST (SUBSCRIBED RECURSIVEMATCH) "" (% {1+}\r\n*) RETURN (STATUS (MESSAGES))\r\n',
+    b"v UID FETCH 1:* (FLAGS BINARY.SIZE[1] PREVIEW) (CHANGEDSINCE 1 VANISHED PARTIAL -1:-2)\r\n",
+    b"w APPEND INBOX ~{4+}\r\na\0cd\r\n",
+    b"x UNAUTHENTICATE\r\n",
+    b'y CREATE "\xc3\xbc"\r\n',
 ]
 scripts = st.lists(st.one_of(st.sampled_from(PHRASES), st.binary(max_size=12)), max_size=14).map(b"".join)
 
@@ -99,7 +110,15 @@ SYMBOLS = [
 WORDS = (
     b"NIL FLAGS BODY[ BODY.PEEK[ HEADER.FIELDS OR NOT SUBJECT UID MODSEQ CHARSET +FLAGS \\Seen INBOX ALL BEFORE".split()
 )
-PHRASED = [b"CHARSET UTF-8", b"(CHANGEDSINCE 1)", b"(UNCHANGEDSINCE 1)", b'"1-Jan-2000"']
+PHRASED = [
+    b"CHARSET UTF-8",
+    b"(CHANGEDSINCE 1)",
+    b"(UNCHANGEDSINCE 1)",
+    b'"1-Jan-2000"',
+    b"RETURN (COUNT)",
+    b"(QRESYNC (1 2))",
+    b"$",
+]
 tokens = st.lists(
     st.one_of(st.sampled_from([*SYMBOLS, *WORDS, *PHRASED]), st.binary(max_size=6)),
     max_size=20,
