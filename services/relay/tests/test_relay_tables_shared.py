@@ -153,6 +153,23 @@ async def test_the_last_two_recipients_of_a_mail_settled_at_once_put_it_to_sleep
         assert await value(databases[0], "SELECT count(*) FROM mail WHERE live") == 0
 
 
+@pytest.mark.parametrize("answers", [(RELAYED, CAPTURED, RELAYED), (RELAYED, RELAYED, CAPTURED)])
+async def test_a_mail_is_awake_while_anybody_is_left(
+    two: list[TableQueue], databases: list[Database], answers: tuple[Answer, ...]
+) -> None:
+    """Its trace and its body are needed until then; by whoever looks at what was captured, until that is cleared."""
+    await two[0].enqueue(some_mails(1, recipients=3))
+    (parcel,) = await two[0].lease("x.test", FAR, 100, 60)
+    for k, answer in enumerate(answers):
+        alone = replace(parcel, recipients=parcel.recipients[k : k + 1])
+        await two[0].settle(alone, results(alone, answer), 2, nobody_is_told)
+        assert await value(databases[0], "SELECT count(*) FROM mail WHERE live") == 1
+    ends = await value(databases[0], "SELECT string_agg(outcome, ' ' ORDER BY n) FROM ledger")
+    assert ends == " ".join(answer.fate.value for answer in answers)
+    assert await two[0].clear_captured() == 1
+    assert await value(databases[0], "SELECT count(*) FROM mail WHERE live") == 0
+
+
 async def test_captured_mail_that_is_cleared_while_more_comes(two: list[TableQueue], databases: list[Database]) -> None:
     await two[0].enqueue(some_mails(40, recipients=3))
     parcels = await two[0].lease("x.test", FAR, 1000, 60)

@@ -6,6 +6,7 @@ writes nothing.
 
 import json
 from collections.abc import Sequence
+from typing import Any
 
 from barid_contracts.queue import CapturedItem
 from barid_contracts.settle import Child
@@ -42,6 +43,21 @@ _ASLEEP = (
     "UPDATE mail SET live = FALSE, trace = '' WHERE id = ?1 AND NOT EXISTS (SELECT 1 FROM recipient WHERE mail = ?1)"
     " AND NOT EXISTS (SELECT 1 FROM captured WHERE mail = ?1)"
 )
+# The same four in one, where each would be a round trip: half of what a mail costs there. All parts of it see what was
+# before it, so whose end it is is left out by name.
+_END = (
+    "WITH ended AS (SELECT * FROM unnest(?3::int[], ?4::text[], ?5::text[], ?6::int[], ?7::text[], ?8::text[])"  # noqa: S608
+    " v (n, outcome, address, attempts, detail, child)),"
+    " gone AS (DELETE FROM recipient r USING ended e WHERE r.mail = ?1::bigint AND r.n = e.n),"
+    " kept AS (INSERT INTO captured (mail, n, address, at)"
+    f" SELECT ?1::bigint, n, address, ?2::bigint FROM ended WHERE outcome = '{Fate.CAPTURED.value}' ORDER BY n),"
+    " asleep AS (UPDATE mail SET live = FALSE, trace = '' WHERE id = ?1::bigint"
+    f" AND '{Fate.CAPTURED.value}' <> ALL(?4::text[])"
+    " AND NOT EXISTS (SELECT 1 FROM recipient WHERE mail = ?1::bigint AND n <> ALL(?3::int[]))"
+    " AND NOT EXISTS (SELECT 1 FROM captured WHERE mail = ?1::bigint))"
+    " INSERT INTO ledger (mail, n, outcome, at, address, attempts, detail, child)"
+    " SELECT ?1::bigint, n, outcome, ?2::bigint, address, attempts, detail, child FROM ended"
+)
 
 
 def settle(cursor: Cursor, parcel: Parcel, results: Sequence[Result], now: int, compose: Compose) -> Settled:
@@ -66,17 +82,30 @@ def settle(cursor: Cursor, parcel: Parcel, results: Sequence[Result], now: int, 
             child = notices.failed.mail_id if result.fate is Fate.BOUNCED and notices.failed else ""
             ledger.append(_entry(key, result, now, child))
             if result.fate is Fate.CAPTURED:
-                cursor.execute(_CAPTURE, (*key, result.recipient.address, now))
                 captured.append(_captured(parcel, result, now))
     if ledger:
-        cursor.executemany("DELETE FROM recipient WHERE mail = ? AND n = ?", [entry[:2] for entry in ledger])
-        cursor.executemany(_LEDGER, ledger)
+        _end(cursor, parcel.row, ledger, captured, now)
     for notice in (notices.failed, notices.delayed):
         if notice is not None:
             _to_outbox(cursor, parcel, notice, now)
-    if ledger and not captured:
-        cursor.execute(_ASLEEP, (parcel.row,))
     return Settled(ours, notices, captured)
+
+
+def _end(
+    cursor: Cursor, mail: int, ledger: Sequence[tuple[Value, ...]], captured: Sequence[CapturedItem], now: int
+) -> None:
+    """Of these recipients; and the mail sleeps when nobody is left."""
+    if cursor.dialect == "postgres":
+        _, n, outcomes, _, addresses, *others = (list(column) for column in zip(*ledger, strict=True))
+        parameters: Any = (mail, now, n, outcomes, addresses, *others)
+        cursor.execute(_END, parameters)
+        return
+    for each in captured:
+        cursor.execute(_CAPTURE, (mail, each.n, each.address, now))
+    cursor.executemany("DELETE FROM recipient WHERE mail = ? AND n = ?", [entry[:2] for entry in ledger])
+    cursor.executemany(_LEDGER, ledger)
+    if not captured:
+        cursor.execute(_ASLEEP, (mail,))
 
 
 def _defer(cursor: Cursor, key: tuple[int, int], result: Result, now: int) -> None:
