@@ -567,3 +567,14 @@ async def test_who_manages_sees_what_another_replica_changed_before_the_news_of_
     if deaf is not store:
         assert await deaf.consult(lambda book: book.domain("late.test")) is None
         await deaf.close()
+
+
+async def test_what_no_database_holds_is_invalid_and_does_no_harm(directory: Running) -> None:
+    """NUL, which SQLite holds and PostgreSQL does not: neither is a fault of the directory."""
+    try:
+        page = await call(directory.bus, ACCOUNT_LIST, PageRequest(after="a\0b"))
+    except OperationFailed as problem:
+        assert (problem.code, problem.text) == ("invalid", "a text holds NUL")
+    else:
+        assert page.accounts == []
+    assert directory.service.checks()["database"] == "ok"

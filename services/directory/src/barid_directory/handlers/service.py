@@ -30,7 +30,7 @@ from barid_contracts.status import Findings
 from barid_runtime.bus.port import Bus, OperationFailed, Subscription
 from barid_runtime.bus.typed import announce, answer, listen
 from barid_runtime.clock import Clock
-from barid_runtime.database.port import DatabaseError
+from barid_runtime.database.port import DatabaseError, ValueRefused
 from barid_runtime.logging import get_logger
 
 from ..ports import PasswordHasher, Store
@@ -167,6 +167,8 @@ class DirectoryService:
         async def guarded(request: Q) -> A:
             try:
                 reply = await handler(request)
+            except ValueRefused as error:
+                raise OperationFailed("invalid", str(error)) from error
             except DatabaseError as error:
                 if not self._store_fault:
                     log.warning("the database does not answer", error=str(error))

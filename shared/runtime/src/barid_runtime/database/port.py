@@ -30,6 +30,11 @@ class OutcomeUnknown(DatabaseError):
     """It failed while it was being committed: it may have been done. After any other error it was not."""
 
 
+class ValueRefused(ValueError):
+    """A value that the database can't hold, now or ever: a text with half of a character (a lone surrogate), in
+    PostgreSQL also one with NUL; a number of more than 64 bits. The text doesn't tell the value."""
+
+
 class Cursor(Protocol):
     """What a work may do. SQL is written as SQLite takes it (`.statements`)."""
 
@@ -57,8 +62,8 @@ class Database(Protocol):
 
         Works that wait at the same moment share one transaction and one sync, each behind a savepoint of its own:
         one that raises undoes only itself. `work` must not await. It is run again where its transaction was undone for
-        no fault of its own, so what it remembers outside of the database must be checked against it. Text holds no
-        NUL. Raises DatabaseError, and whatever `work` raises.
+        no fault of its own, so what it remembers outside of the database must be checked against it.
+        Raises DatabaseError, ValueRefused, and whatever `work` raises.
         """
 
     async def read(self, work: Callable[[Cursor], T], *, heavy: bool = False) -> T:

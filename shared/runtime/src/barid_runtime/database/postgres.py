@@ -24,7 +24,18 @@ from urllib.parse import urlsplit
 import asyncpg
 
 from .measures import Measures
-from .port import READERS, Cursor, DatabaseAway, DatabaseError, DatabaseFull, Dialect, OutcomeUnknown, Row, Value
+from .port import (
+    READERS,
+    Cursor,
+    DatabaseAway,
+    DatabaseError,
+    DatabaseFull,
+    Dialect,
+    OutcomeUnknown,
+    Row,
+    Value,
+    ValueRefused,
+)
 from .statements import statement
 from .waiting import run, wait
 
@@ -110,7 +121,12 @@ def _lost_against_another(error: BaseException) -> bool:
 
 
 def _translated(error: BaseException) -> BaseException:
-    """A fault of the machine becomes DatabaseError; one of the statement (a constraint, its SQL) stays what it is."""
+    """A fault of the machine becomes DatabaseError, one of a value ValueRefused; one of the statement (a constraint,
+    its SQL) stays what it is."""
+    if isinstance(error, asyncpg.CharacterNotInRepertoireError):
+        return ValueRefused("a text holds NUL")
+    if isinstance(error, asyncpg.DataError):
+        return ValueRefused("a value is none that the database holds")  # the driver's words repeat the value
     if isinstance(error, asyncpg.DiskFullError):
         return DatabaseFull("the database failed: no space left")
     if (
@@ -131,7 +147,7 @@ class _Connection(asyncpg.Connection):  # type: ignore[misc] # it has no types
 
 
 class PostgresCursor:
-    """A Cursor inside a work. Its text and numbers are Python's own; text must not hold NUL."""
+    """A Cursor inside a work."""
 
     dialect: ClassVar[Dialect] = "postgres"
 

@@ -23,7 +23,7 @@ import apsw
 
 from .measures import Measures
 from .port import Cursor, DatabaseError, DatabaseFull, OutcomeUnknown
-from .sqlite_connection import SqliteCursor, connect, is_ours, own, translated
+from .sqlite_connection import SqliteCursor, connect, is_ours, own, refused, translated
 
 T = TypeVar("T")
 
@@ -148,7 +148,7 @@ class SqliteDatabase:
                     # SQLite ended the whole transaction (disk full, I/O): what the others did is undone as well.
                     raise
             except Exception as error:
-                work.error = error
+                work.error = refused(error)
             cursor.close_statements()
             if work.error is not None:
                 execute("ROLLBACK TO work")
@@ -206,6 +206,8 @@ class SqliteDatabase:
             if is_ours(error):
                 raise translated(error) from error
             raise
+        except (UnicodeEncodeError, OverflowError) as error:
+            raise refused(error) from None
 
     # --- end
 

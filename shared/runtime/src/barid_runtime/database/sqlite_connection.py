@@ -8,7 +8,7 @@ from typing import ClassVar, cast
 
 import apsw
 
-from .port import DatabaseError, DatabaseFull, Dialect, Row, Value
+from .port import DatabaseError, DatabaseFull, Dialect, Row, Value, ValueRefused
 
 BUSY_TIMEOUT_MS = 2_000
 """Only a checkpoint of a migration's leftover connection can hold the file; we own it."""
@@ -73,6 +73,13 @@ def translated(error: apsw.Error, what: str = "the database failed") -> Database
     if isinstance(error, apsw.FullError):
         return DatabaseFull(f"{what}: no space left")
     return DatabaseError(f"{what}: {error}")
+
+
+def refused(error: Exception) -> Exception:
+    """Of what a work raised: a value that SQLite can't hold, as the port says it; else what it is."""
+    if isinstance(error, UnicodeEncodeError | OverflowError):
+        return ValueRefused("a value is none that the database holds")  # Python's words repeat the value
+    return error
 
 
 def is_ours(error: apsw.Error) -> bool:

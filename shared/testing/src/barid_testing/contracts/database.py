@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from barid_runtime.database.port import Cursor, Database
+from barid_runtime.database.port import Cursor, Database, ValueRefused
 
 
 class Refused(Exception):
@@ -156,6 +156,26 @@ class DatabaseContract:
         with pytest.raises(Exception, match="nowhere"):
             await db.read(lambda cursor: cursor.one("SELECT * FROM nowhere"))
         assert await ids(db) == [1, 2]
+
+    @pytest.mark.parametrize("value", [(1, "my secret \ud800", b""), (1 << 64, "my secret", b"")])
+    async def test_a_value_that_it_can_not_hold_is_refused_by_itself_and_not_told(
+        self, db: Database, value: tuple[int, str, bytes]
+    ) -> None:
+        """Also among works that share its transaction, and by one that reads."""
+        sql = "INSERT INTO letter VALUES (?, ?, ?)"
+        results = await asyncio.gather(
+            db.write(insert(5)),
+            db.write(lambda cursor: cursor.execute(sql, value)),
+            db.write(lambda cursor: cursor.executemany(sql, [(8, "", b""), value])),
+            db.write(insert(6)),
+            db.read(lambda cursor: cursor.one("SELECT 1 FROM letter WHERE id = ? AND subject = ?", value[:2])),
+            return_exceptions=True,
+        )
+        assert (results[0], results[3]) == (5, 6)
+        for failure in (results[1], results[2], results[4]):
+            assert isinstance(failure, ValueRefused)
+            assert "secret" not in str(failure)
+        assert await ids(db) == [5, 6]
 
     async def test_large_and_empty_values(self, db: Database) -> None:
         rows = [(1, "x" * 1_000_000, b"\0" * 1_000_000), (2, "", b""), (3, None, None)]
