@@ -54,8 +54,8 @@ def look(system: MailSystem, account: Account, mailbox: str = "INBOX") -> Seen:
         return Seen(uidvalidity, uids, mails, subjects)
 
 
-def save(data: Path, root: Path) -> Backup:
-    return asyncio.run(back_up(by_settings(data), root))
+def save(data: Path, root: Path, *, journal: bool = True) -> Backup:
+    return asyncio.run(back_up(by_settings(data), root, journal=journal))
 
 
 def put_back(root: Path, data: Path, *, keep_journal: bool = False) -> Restored:

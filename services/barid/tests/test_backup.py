@@ -220,7 +220,7 @@ def test_tables_from_a_backup_and_a_journal_that_went_on(tmp_path: Path) -> None
         ann = system.account("ann")
         system.send(ann, to=ann, subject="before")
         system.expect(to=ann, subject="before")
-        save(system.data, tmp_path / "backups")
+        save(system.data, tmp_path / "backups", journal=False)
         for subject in ("one", "two"):
             system.send(ann, to=[ann, "bob@far.test"], subject=subject)
             system.expect(to="bob@far.test", subject=subject)
@@ -230,6 +230,8 @@ def test_tables_from_a_backup_and_a_journal_that_went_on(tmp_path: Path) -> None
     pack.with_suffix(".closed").touch()
     for each in system.data.glob("*.db*"):
         each.unlink()
+    with pytest.raises(BackupError, match="tables only"):
+        put_back(tmp_path / "backups", system.data)
     done = put_back(tmp_path / "backups", system.data, keep_journal=True)
     assert (done.mailboxes, done.held) == (6, 0)
     with system:
@@ -341,6 +343,7 @@ def test_the_cluster_size_on_one_machine(saved: Saved) -> None:
     with tempfile.TemporaryDirectory(prefix="barid-") as name:
         folder = Path(name)
         folder.chmod(0o711)
+        (folder / "one").mkdir()
         cluster = MailSystem(folder / "one", ["--size", "cluster"], processes=0)
         done = barid("restore", "--from", saved.root, "--data", cluster.data, "--size", "cluster")
         assert done.returncode == 0, done.stderr

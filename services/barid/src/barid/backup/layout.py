@@ -61,7 +61,8 @@ class Tables:
 @dataclass(frozen=True, slots=True)
 class Manifest:
     """began, ended: epoch ms. All mail that was accepted before `began` is in the backup. packs, objects: how many.
-    size: bytes of them. missing: packs that the tables name and that were nowhere. sums: SHA-256 of SHA256SUMS."""
+    size: bytes of them. missing: packs that the tables name and that were nowhere. sums: SHA-256 of SHA256SUMS.
+    journal: whether packs and large bodies are in it, or tables alone."""
 
     program: str
     kind: Literal["embedded", "cluster"]
@@ -73,6 +74,7 @@ class Manifest:
     size: int
     missing: tuple[str, ...]
     sums: str
+    journal: bool = True
     format: int = FORMAT
 
 

@@ -50,6 +50,10 @@ async def restore(backup: Backup, places: Places, *, keep_journal: bool = False,
     BackupError, FolderError, DatabaseError, ObjectError, OSError."""
     for contents in CONTENTS:
         _check_revision(backup, contents)
+    if not backup.manifest.journal and not keep_journal:
+        raise BackupError(
+            f"{backup.name} has tables only: restore it with --keep-journal where the journal is, or take another one"
+        )
     backup.sums()
     with _owned(places):
         mark = places.folder.restoring_file if places.folder is not None else None

@@ -62,14 +62,16 @@ AT_ONCE = 4
 """Packs copied at once: a bucket's answers take 20 ms and more."""
 
 
-async def back_up(places: Places, root: Path, *, keep: int = 0, report: Progress = silent) -> Backup:
-    """Into the folder of backups `root`. keep: how many remain there, this one included; 0 is all. Raises BackupError,
-    DatabaseError, JournalError, ObjectError, OSError; nothing that counts is left then."""
+async def back_up(
+    places: Places, root: Path, *, keep: int = 0, journal: bool = True, report: Progress = silent
+) -> Backup:
+    """Into the folder of backups `root`. keep: how many remain there, this one included; 0 is all. journal: else tables
+    alone. Raises BackupError, DatabaseError, JournalError, ObjectError, OSError; nothing that counts is left then."""
     await asyncio.to_thread(root.mkdir, parents=True, exist_ok=True, mode=0o700)
     with alone(root):
         folder = await asyncio.to_thread(_new_folder, root)
         try:
-            await _Saving(places, root, folder, report).run()
+            await _Saving(places, root, folder, report, journal=journal).run()
         except BaseException:
             await asyncio.to_thread(shutil.rmtree, folder, True)
             raise
@@ -87,11 +89,12 @@ def _new_folder(root: Path) -> Path:
 
 
 class _Saving:
-    def __init__(self, places: Places, root: Path, folder: Path, report: Progress) -> None:
+    def __init__(self, places: Places, root: Path, folder: Path, report: Progress, *, journal: bool) -> None:
         self._places = places
         self._root = root
         self._folder = folder
         self._report = report
+        self._journal = journal
         self._began = int(time.time() * 1000)
         self._known = _known_sums(root)
         self._sums: dict[str, str] = {}
@@ -121,6 +124,8 @@ class _Saving:
     # --- packs and large bodies
 
     def _copy_journal(self, *, cuts: bool) -> None:
+        if not self._journal:
+            return
         packs = [each for each in self._source.packs() if cuts or not each.cut]
         self._copy_all("packs", packs)
         # Afterwards: what a record names was there before the record.
@@ -164,6 +169,8 @@ class _Saving:
 
     async def _missing(self, snapshots: Mapping[str, Snapshot]) -> tuple[str, ...]:
         """Packs that rows name and that the journal does not have: lost before us."""
+        if not self._journal:
+            return ()
         named: set[str] = set()
         for contents in CONTENTS:
             if contents.referenced:
@@ -221,6 +228,7 @@ class _Saving:
             size=self._bytes,
             missing=missing,
             sums=hashlib.sha256(text).hexdigest(),
+            journal=self._journal,
         )
         write_manifest(self._folder, manifest)
 

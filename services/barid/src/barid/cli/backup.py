@@ -5,6 +5,7 @@ Exit codes: 0 done; 1 refused, or a backup that is damaged; 2 wrong usage; else 
 """
 
 import contextlib
+import os
 import sys
 from collections.abc import Iterator
 from enum import StrEnum
@@ -46,6 +47,10 @@ def backup(
     ] = None,
     data: Data = DEFAULT_DATA,
     keep: Annotated[int, typer.Option(min=0, help="how many backups remain, this one included; 0: all")] = 0,
+    tables_only: Annotated[
+        bool,
+        typer.Option("--tables-only", help="without mail: for a bucket that its store keeps copies of by itself"),
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Save tables, mail and large bodies of a system while it runs. Mail that an earlier backup in the folder has is
@@ -60,8 +65,12 @@ def backup(
     from ..backup.places import of_running
     from ..backup.saving import back_up
 
+    os.umask(0o077)  # password hashes and mail are in it
     with _told("backup"), _bar() as progress:
-        made = asyncio.run(back_up(of_running(data.absolute()), to.absolute(), keep=keep, report=progress))
+        saving = back_up(
+            of_running(data.absolute()), to.absolute(), keep=keep, journal=not tables_only, report=progress
+        )
+        made = asyncio.run(saving)
     manifest = made.manifest
     if as_json:
         typer.echo(printable_json(_told_of(made)))
@@ -146,6 +155,7 @@ def restore(
         async with to_be_filled(data.absolute(), size=size.value) as places:
             return chosen, await put_back(chosen, places, keep_journal=keep_journal, report=report)
 
+    os.umask(0o077)
     with _told("restore"), _bar() as progress:
         chosen, done = asyncio.run(run(progress))
     if as_json:
@@ -205,6 +215,7 @@ def _told_of(backup: "Backup") -> dict[str, Any]:
         "kind": manifest.kind,
         "began": _moment(manifest.began),
         "ended": _moment(manifest.ended),
+        "journal": manifest.journal,
         "packs": manifest.packs,
         "objects": manifest.objects,
         "size": manifest.size,
