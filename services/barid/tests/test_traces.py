@@ -10,7 +10,6 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -118,17 +117,6 @@ def test_it_is_the_same_trace_when_the_bus_was_lost_and_the_journal_is_published
         ("mailstore.republish", "mda", "mda.deliver"),
         WAY_IN[3],
     ]
-
-
-def test_a_part_of_all_mail_may_be_traced_and_all_services_take_the_same(tmp_path: Path) -> None:
-    from barid_runtime.ids import new_mail_id
-    from barid_runtime.tracing import is_traced
-
-    names = [trace_of(new_mail_id(1_700_000_000 + n)) for n in range(2000)]
-    chosen = {ratio: {name for name in names if is_traced(name, ratio)} for ratio in (0.0, 0.1, 0.5, 1.0)}
-    assert [len(found) for found in (chosen[0.0], chosen[1.0])] == [0, 2000]
-    assert 120 < len(chosen[0.1]) < 280
-    assert chosen[0.1] < chosen[0.5]
 
 
 def test_without_a_receiver_nothing_of_it_is_loaded() -> None:

@@ -4,7 +4,7 @@ import importlib
 from collections.abc import Mapping
 from typing import Any, cast
 
-from barid_runtime import tracing
+from barid_runtime import trace_export
 from barid_runtime.service import Service
 from barid_runtime.settings import ServiceSettings, SettingsError, load
 
@@ -29,5 +29,5 @@ def build(service: str, given: Mapping[str, Any]) -> Service:
             f"{service} has no setting {', '.join(unknown)}; it has {', '.join(sorted(kind.model_fields))}"
         )
     settings = load(kind, **given)
-    tracing.start(settings.otlp_endpoint, settings.trace_ratio)
+    trace_export.start(settings.otlp_endpoint, settings.trace_ratio)
     return cast("Service", importlib.import_module(module_of(service)).build(settings))

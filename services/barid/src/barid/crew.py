@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from itertools import groupby
 from typing import TYPE_CHECKING, Any, Protocol
 
-from barid_runtime import tracing
+from barid_runtime import trace_export, tracing
 from barid_runtime.logging import get_logger
 from barid_runtime.service import Service
 
@@ -173,7 +173,7 @@ class LocalCrew:
             left = max(0.5, until - loop.time())
             await Runner([self._services[name] for name in stage], drain_seconds=left).drain()
         if tracing.door is not None:
-            await asyncio.to_thread(tracing.stop)
+            await asyncio.to_thread(trace_export.stop)
         if self._watch is not None:
             self._watch.cancel()
         if self._health is not None:

@@ -17,7 +17,7 @@ from typing import Any, NoReturn, TypeVar
 
 import uvloop
 
-from . import logging, tracing
+from . import logging, trace_export, tracing
 from .bus.port import BusError
 from .database.port import DatabaseAway
 from .failures import EXPECTED, StartFailed, as_start_failed
@@ -175,7 +175,7 @@ async def _run(
         log.info("draining")
         await runner.drain()
         if tracing.door is not None:
-            await asyncio.to_thread(tracing.stop)
+            await asyncio.to_thread(trace_export.stop)
         if health is not None:
             await health.close()
     log.info("ended", code=runner.exit_code)
@@ -238,7 +238,7 @@ def serve(build: Callable[[Settings], Service], settings_type: type[Settings]) -
     settings = load_or_exit(settings_type)
     logging.configure(settings.log_level, settings.log_format)
     try:
-        tracing.start(settings.otlp_endpoint, settings.trace_ratio)
+        trace_export.start(settings.otlp_endpoint, settings.trace_ratio)
         service = build(settings)
     except EXPECTED as error:
         failure = as_start_failed(settings_type.section, error)

@@ -16,7 +16,6 @@ from hashlib import blake2b
 from typing import Protocol
 
 from .ids import ALPHABET
-from .settings import SettingsError
 
 HEADER = "traceparent"
 
@@ -63,7 +62,7 @@ class Door(Protocol):
 
 
 door: Door | None = None
-"""Chosen once, at the start of a process."""
+"""Chosen once, at the start of a process (trace_export.py)."""
 
 incoming: ContextVar[str] = ContextVar("traceparent", default="")
 """The header of the request or event in whose handler we are."""
@@ -128,26 +127,3 @@ class Parents:
 
 def _is_hex(text: str) -> bool:
     return all(character in "0123456789abcdef" for character in text)
-
-
-def start(endpoint: str, ratio: float) -> None:
-    """Open the process's door, if there is to be one; a second call changes nothing. Raises SettingsError."""
-    global door
-    if not endpoint or door is not None:
-        return
-    try:
-        from .otlp import open_door  # half a second of imports, for those who asked
-    except ImportError as error:
-        raise SettingsError(
-            f"BARID_OTLP_ENDPOINT needs packages that are not installed ({error.name}): install barid-runtime[tracing],"
-            " or unset it"
-        ) from None
-    door = open_door(endpoint, ratio)
-
-
-def stop() -> None:
-    """Send what waits. Blocks for some seconds at most."""
-    global door
-    was, door = door, None
-    if was is not None:
-        was.close()
