@@ -49,8 +49,10 @@ class Referring:
         return set(names) & set(self.kept)
 
 
-async def append(shelf: Shelf, size: int = 300, *, message_id: str = "", **owed: int) -> Accepted:
-    mail = mail_of(size, **owed).model_copy(update={"message_id": message_id})
+async def append(
+    shelf: Shelf, size: int = 300, *, message_id: str = "", accounts: int = 1, remotes: int = 0
+) -> Accepted:
+    mail = mail_of(size, accounts=accounts, remotes=remotes).model_copy(update={"message_id": message_id})
     spool = shelf.journal.spool()
     await spool.write(body_of(size))
     ref = await shelf.journal.append(mail, spool if size > OBJECT_ABOVE else body_of(size))
