@@ -108,10 +108,10 @@ def test_services_take_these_settings(
             if kind == "secret" and name in secrets:
                 for file, content in secrets[name].items():
                     (folder / file).write_text(content)
-        for file in ("ca.crt", "tls.crt", "tls.key"):
+        for file in ("ca.crt", "tls.crt", "tls.key", "ca-certificates.crt"):
             (folder / file).touch()
         told = environment(built, container) | {"BARID_SECRETS_DIR": str(folder)}
-        told = {name: re.sub("/(bus-)?tls/", f"{folder}/", value) for name, value in told.items()}
+        told = {name: re.sub("/(bus-)?tls/|/etc/ssl/certs/", f"{folder}/", value) for name, value in told.items()}
         with monkeypatch.context() as patch:
             for name, value in told.items():
                 patch.setenv(name, value)
