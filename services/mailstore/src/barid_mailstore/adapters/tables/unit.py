@@ -162,15 +162,15 @@ class Unit:
         """The number of a pack; it gets one with its first body."""
         known = self.cache.packs.get(name)
         if known is None:
-            row = self.cursor.one("SELECT id FROM pack WHERE name = ?", (name,)) or self._insert_pack(name)
-            known = row[0]
+            known = self._insert_pack(name)[0]
             self._learn_pack(name, known)
         return known
 
     def _insert_pack(self, name: str) -> Row:
         self.dirty = True
         insert = "INSERT INTO pack (name) VALUES (?) ON CONFLICT DO NOTHING RETURNING id"
-        # Another replica may have been first; it is seen by then.
+        # Tried first, as a pack in a bucket is one batch, and nearly always new. Another replica may have been first;
+        # it is seen by then.
         row = self.cursor.one(insert, (name,)) or self.cursor.one("SELECT id FROM pack WHERE name = ?", (name,))
         assert row is not None
         return row
