@@ -75,6 +75,7 @@ def examine(data: Path, port_base: int, *, as_json: bool, deep: bool = False) ->
         lambda: _services(running),
         lambda: _bus(running),
         lambda: _journal(data, deep),
+        lambda: _bucket(data, running, deep),
         lambda: _databases(data),
         lambda: _certificate(data),
     ]
@@ -213,16 +214,28 @@ def _journal(data: Path, deep: bool) -> Findings:
                 # Otherwise the tail of a pack in use, or one that a crash tore before any 250.
                 damaged.append(f"{pack.relative_to(root)} at {found.start}")
     if damaged:
-        shown = ", ".join(damaged[:DAMAGED_SHOWN])
-        yield Finding(
-            "journal",
-            "fail",
-            f"{len(damaged)} damaged records: {shown}",
-            "restore these packs from a backup; all other mail is served meanwhile",
-        )
+        yield damage_finding("journal", damaged)
     else:
         checked = "leads and bodies sound" if deep else "leads sound (bodies too: --deep)"
         yield Finding("journal", "ok", f"{records} records in {packs} packs, {checked}")
+
+
+def damage_finding(check: str, damaged: list[str]) -> Finding:
+    """damaged: where, one line each."""
+    return Finding(
+        check,
+        "fail",
+        f"{len(damaged)} damaged records: {', '.join(damaged[:DAMAGED_SHOWN])}",
+        "restore these packs from a backup; all other mail is served meanwhile",
+    )
+
+
+def _bucket(data: Path, running: Json | None, deep: bool) -> Findings:
+    if not (running or {}).get("objects") and not os.environ.get("BARID_S3_URL"):
+        return  # the S3 client takes 0.2 s to load
+    from .bucket_doctor import examine as examine_bucket
+
+    yield from examine_bucket(data, running, deep=deep)
 
 
 def _databases(data: Path) -> Findings:

@@ -47,13 +47,16 @@ class _AlreadyThere(ObjectsRefused):
 
 
 class Bucket:
-    """place's bucket. Any thread may use it. connections: kept open at once."""
+    """place's bucket. Any thread may use it. connections: kept open at once. makes: it makes the bucket if there is
+    none; not for who only looks."""
 
-    def __init__(self, place: S3Place, *, connections: int = 8, timeout: urllib3.Timeout = ATTEMPT) -> None:
+    def __init__(
+        self, place: S3Place, *, connections: int = 8, timeout: urllib3.Timeout = ATTEMPT, makes: bool = True
+    ) -> None:
         parts = urlsplit(place.url)
         self._name = place.bucket
         self._where = f"{place.url} (bucket {place.bucket})"
-        self._seen = False
+        self._seen = not makes
         # No retries of its own: it would repeat what we count, and hide that the store is ill.
         self._http = urllib3.PoolManager(
             maxsize=connections,
