@@ -18,13 +18,22 @@ import pytest
 
 from barid_testing.mail_system import Account, MailSystem
 
+from .otlp_receiver import Receiver, way
+
 GROUND = ("nats-server", "nats-server-2", "nats-server-3", "postgres", "rclone")
 
 
 @pytest.fixture(scope="module")
-def cluster() -> Iterator[MailSystem]:
+def receiver() -> Iterator[Receiver]:
+    with Receiver() as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def cluster(receiver: Receiver) -> Iterator[MailSystem]:
     # Not pytest's folder: it is closed to the user that root's PostgreSQL runs as.
-    with tempfile.TemporaryDirectory(prefix="barid-") as folder:
+    with pytest.MonkeyPatch.context() as patch, tempfile.TemporaryDirectory(prefix="barid-") as folder:
+        patch.setenv("BARID_OTLP_ENDPOINT", receiver.url)
         Path(folder).chmod(0o711)
         with MailSystem(Path(folder), ["--size", "cluster", "--replicas", "mda=1"], processes=0) as system:
             yield system
@@ -73,6 +82,22 @@ def test_packs_are_in_the_bucket(cluster: MailSystem) -> None:
     submit(running(cluster)["submission"], account, "kept")
     cluster.expect(account, "kept", within=30)
     assert list((cluster.data / "objects" / "buckets").rglob("*.pack"))
+
+
+def test_a_mail_is_one_trace_whichever_replicas_have_it_in_hand(cluster: MailSystem, receiver: Receiver) -> None:
+    account = cluster.account()
+    doors = running(cluster)["listeners"]
+    wanted = ["smtp.accept", "journal.publish", "mda.deliver", "mailstore.settle"]
+    accepting = set()
+    for number, member in enumerate(("smtp_ingress", "smtp_ingress-2")):
+        submit(doors[member]["submission"], account, f"traced {number}")
+        mail_id = cluster.expect(account, f"traced {number}", within=30).mail_id
+        spans = [span for span in receiver.wait_for(mail_id, *wanted) if span.name in wanted]
+        assert [name for _, _, name in way(spans)] == wanted
+        assert [parent for parent, _, _ in way(spans)] == ["-", *wanted[:-1]]
+        assert len({span.instance for span in spans}) == 3
+        accepting.add(spans[0].instance)
+    assert len(accepting) == 2
 
 
 def test_cluster_status_tells_of_one_that_stands_still(cluster: MailSystem) -> None:
