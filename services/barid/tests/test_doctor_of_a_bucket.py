@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from barid import bucket_doctor
-from barid.doctor import Finding
+from barid.findings import Finding
 from barid_runtime.journal.s3 import keys
 from barid_runtime.journal.s3.journal import BucketJournal
 from barid_runtime.objects.place import S3Place

@@ -21,7 +21,7 @@ from barid_runtime.objects.port import Listed, ObjectError, ObjectMissing, Objec
 from barid_runtime.objects.s3 import Bucket
 from barid_runtime.settings import SettingsError, load
 
-from .doctor import Finding, Findings, damage_finding
+from .findings import Finding, Findings, damage_finding
 from .folder import Json
 
 AT_ONCE = 8

@@ -18,15 +18,13 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
-from typing import Literal
 
+from .findings import Finding, Findings, Grade, damage_finding
 from .folder import DataFolder, Json
 from .plan import UpOptions, listening_ports
-
-Grade = Literal["ok", "warn", "fail"]
 
 OLDEST_PYTHON = (3, 11)
 FREE_WARN = 2 * 1024**3
@@ -44,21 +42,9 @@ EARLIEST_NOW = 1_700_000_000.0
 """November 2023; a clock before that was never set."""
 
 ANSWER_SECONDS = 2.0
-DAMAGED_SHOWN = 5
 EXIT_FAILED = 1
 
 DATABASES = ("directory.db", "mailstore.db", "relay.db")
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    check: str
-    grade: Grade
-    text: str
-    fix: str = ""
-
-
-Findings = Iterator[Finding]
 
 
 def examine(data: Path, port_base: int, *, as_json: bool, deep: bool = False) -> int:
@@ -218,16 +204,6 @@ def _journal(data: Path, deep: bool) -> Findings:
     else:
         checked = "leads and bodies sound" if deep else "leads sound (bodies too: --deep)"
         yield Finding("journal", "ok", f"{records} records in {packs} packs, {checked}")
-
-
-def damage_finding(check: str, damaged: list[str]) -> Finding:
-    """damaged: where, one line each."""
-    return Finding(
-        check,
-        "fail",
-        f"{len(damaged)} damaged records: {', '.join(damaged[:DAMAGED_SHOWN])}",
-        "restore these packs from a backup; all other mail is served meanwhile",
-    )
 
 
 def _bucket(data: Path, running: Json | None, deep: bool) -> Findings:
