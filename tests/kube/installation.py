@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 from typing import Self
 
+from barid_testing.certificates import Authority
 from barid_testing.mail_system import Endpoint, MailSystem
 
 from .forwarder import Forwarder
@@ -82,6 +83,7 @@ class Installation(MailSystem):
                 check=True,
             )
             self.kubectl("apply", "-f", "-", stdin=secrets.stdout)
+            self._certify_bus()
         elif OURS not in labels:
             raise LookupError("the namespace barid is there already, and no tests made it: it is not touched")
         told = json.dumps({domain: f"{host}:{port}" for domain, (host, port) in routes.items()})
@@ -97,6 +99,15 @@ class Installation(MailSystem):
         for workload in WORKLOADS:
             self.kubectl.wait_ready(workload, within=READY_SECONDS)
             self.ready_after[workload] = time.monotonic() - began
+
+    def _certify_bus(self) -> None:
+        """As cert-manager would."""
+        authority = Authority(self.folder / "authority")
+        pair = authority.issue("bus", "nats-0.nats", "nats-1.nats", "nats-2.nats")
+        files = {"ca.crt": authority.certificate, "tls.crt": pair.certificate, "tls.key": pair.key}
+        self.kubectl(
+            "create", "secret", "generic", "bus-tls", *(f"--from-file={name}={path}" for name, path in files.items())
+        )
 
     @property
     def is_ours(self) -> bool:

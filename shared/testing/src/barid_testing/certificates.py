@@ -39,14 +39,13 @@ class Authority:
         self.certificate.write_bytes(signed.public_bytes(serialization.Encoding.PEM))
 
     def issue(self, subject: str, *addresses: str, days: int = DAYS) -> Pair:
-        """For a client; with addresses (of this machine), for a server there, too."""
+        """For a client; with addresses or names, for a server there, too."""
         key = ec.generate_private_key(ec.SECP256R1())
         usages = [ExtendedKeyUsageOID.CLIENT_AUTH] + ([ExtendedKeyUsageOID.SERVER_AUTH] if addresses else [])
         builder = _builder(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, subject)]), self._name, key, days)
         builder = builder.add_extension(x509.ExtendedKeyUsage(usages), critical=False)
         if addresses:
-            names = [x509.IPAddress(ipaddress.ip_address(address)) for address in addresses]
-            builder = builder.add_extension(x509.SubjectAlternativeName(names), critical=False)
+            builder = builder.add_extension(x509.SubjectAlternativeName(map(_named, addresses)), critical=False)
         pair = Pair(self._folder / f"{subject}.pem", self._folder / f"{subject}.key")
         pair.certificate.write_bytes(builder.sign(self._key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM))
         pair.key.write_bytes(
@@ -55,6 +54,13 @@ class Authority:
             )
         )
         return pair
+
+
+def _named(address: str) -> x509.GeneralName:
+    try:
+        return x509.IPAddress(ipaddress.ip_address(address))
+    except ValueError:
+        return x509.DNSName(address)
 
 
 def _builder(
