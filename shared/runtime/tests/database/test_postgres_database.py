@@ -197,7 +197,7 @@ def folder() -> "contextlib.AbstractContextManager[str]":
 
 
 async def test_a_server_that_dies_comes_back_with_all_that_was_committed(
-    folder: "contextlib.AbstractContextManager[str]",
+    folder: "contextlib.AbstractContextManager[str]", caplog: pytest.LogCaptureFixture
 ) -> None:
     with folder as place:
         Path(place).chmod(0o711)
@@ -206,6 +206,7 @@ async def test_a_server_that_dies_comes_back_with_all_that_was_committed(
         db = await open_postgres(server.url(), schema="public", name="test")
         try:
             await db.write(make_table)
+            assert await ids(db) == []
             kept: list[int] = []
 
             async def write(n: int) -> None:
@@ -232,6 +233,8 @@ async def test_a_server_that_dies_comes_back_with_all_that_was_committed(
             await db.close()
             await server.stop()
         assert server.pid is None
+        # The driver has nothing to say of it: that a server is away is told by who needs it.
+        assert [record.getMessage() for record in caplog.records if record.name.startswith("asyncpg")] == []
 
 
 async def test_nobody_gets_the_port_while_the_server_is_down(

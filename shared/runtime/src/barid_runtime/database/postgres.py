@@ -224,7 +224,8 @@ class PostgresDatabase:
             self._writer = await self._connect()
             self._pool = await asyncpg.create_pool(
                 self._url,
-                min_size=1,
+                # None is kept up: asyncpg would log a traceback at each try while the server is away.
+                min_size=0,
                 max_size=self._readers,
                 connection_class=_Connection,
                 timeout=CONNECT_SECONDS,
