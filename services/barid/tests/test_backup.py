@@ -151,7 +151,21 @@ def test_what_an_earlier_backup_has_is_not_copied_again(saved: Saved, tmp_path: 
     again = save(saved.data, saved.root)
     assert list(verify(again)) == []
     assert {path: path.stat().st_mtime_ns for path in saved.root.glob("objects/*")} == packs
-    assert prune(saved.root, 2) == []
+
+
+def test_older_backups_go_with_what_only_they_needed(saved: Saved, tmp_path: Path) -> None:
+    root = tmp_path / "backups"
+    first, second = save(saved.data, root), save(saved.data, root)
+    (large,) = root.glob("objects/*")
+    alone = root / "packs" / "smtp_ingress.01ARZ3NDEKTSV4RRFFQ69G5FAV" / "000001.pack"
+    alone.parent.mkdir(parents=True)
+    alone.write_bytes(b"named by the first alone")
+    assert prune(root, 2) == []
+    assert alone.exists()
+    assert prune(root, 1) == [first.name]
+    assert [each.name for each in look_at(root).finished] == [second.name]
+    assert list(verify(second)) == []
+    assert (large.exists(), alone.parent.exists()) == (True, False)
 
 
 def test_a_backup_that_was_cut_off_is_none(saved: Saved, tmp_path: Path) -> None:

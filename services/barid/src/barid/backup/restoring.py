@@ -152,7 +152,7 @@ class _Restoring:
         self._sums = backup.sums()
         self._changed: dict[str, int] = {}
         self._closed: set[str] = set()
-        self._rows = 0
+        self._rows: dict[str, int] = {}
 
     async def run(self, there: Mapping[str, int], keep_journal: bool) -> Restored:
         """there: what the journal holds already."""
@@ -174,7 +174,7 @@ class _Restoring:
         return Restored(
             packs=len(journal) - objects,
             objects=objects,
-            rows=self._rows,
+            rows=sum(self._rows.values()),
             mailboxes=self._changed.get("mailstore", 0),
             held=self._changed.get("relay", 0),
         )
@@ -229,8 +229,8 @@ class _Restoring:
     async def _counted(
         self, service: str, rows: AsyncIterator[Sequence[Sequence[Value]]]
     ) -> AsyncIterator[Sequence[Sequence[Value]]]:
-        total = sum(sum(each.rows.values()) for each in self._backup.manifest.services.values())
+        total = sum(self._backup.manifest.services[service].rows.values())
         async for some in rows:
             yield some
-            self._rows += len(some)
-            self._report(f"tables of {service}", self._rows, total)
+            self._rows[service] = self._rows.get(service, 0) + len(some)
+            self._report(f"tables of {service}", self._rows[service], total)
