@@ -1,4 +1,5 @@
-"""What a service needs: its entries of requirements.lock (--lock), or the folders of our own packages (--folders).
+"""What a service needs: its entries of requirements.lock (--lock), or the folders of our own packages (--folders). Behind
+that: requirements beside its own.
 
 Run by a Python that has the whole lock installed: what a distribution needs is read from its metadata.
 """
@@ -19,10 +20,10 @@ OWN = {
 }
 
 
-def closure(name: str) -> set[str]:
-    """Names of our own and of foreign distributions, `name` included."""
+def closure(*names: str) -> set[str]:
+    """Names of our own and of foreign distributions, these included."""
     found: set[str] = set()
-    waiting = [(Requirement(name), "")]
+    waiting = [(Requirement(name), "") for name in names]
     seen: set[tuple[str, str]] = set()
     while waiting:
         need, extra = waiting.pop()
@@ -51,11 +52,11 @@ def declared(name: str, extra: str) -> list[str]:
 
 
 def main() -> None:
-    service, what = sys.argv[1:]
+    service, what, *more = sys.argv[1:]
     name = canonicalize_name(f"barid-{service}")
     if name not in OWN:
         raise SystemExit(f"there is no service {service!r}; one of: {', '.join(sorted(OWN))}")
-    wanted = closure(name)
+    wanted = closure(name, *more)
     if what == "--folders":
         print(*sorted(str(OWN[each]) for each in wanted & OWN.keys()))
         return

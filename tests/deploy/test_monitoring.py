@@ -141,7 +141,7 @@ def test_the_dashboard_is_what_its_code_makes() -> None:
         ("sum by (colour) (barid_mss_sessions)", "no series here has colour"),
         ('barid_mss_sessions{colour="red"}', "barid_mss_sessions has no colour"),
         ("rate(barid_mss_sessions[5m])", "barid_mss_sessions is a gauge"),
-        ("histogram_quantile(0.9, rate(barid_bus_served_seconds_sum[5m]))", "barid_bus_served_seconds_sum has no buckets"),
+        ("histogram_quantile(0.9, barid_relay_dial_seconds_sum)", "barid_relay_dial_seconds_sum has no buckets"),
         ("rate(barid_mda_delivered_seconds[5m])", "nobody exports barid_mda_delivered_seconds"),
     ],
 )  # fmt: skip
