@@ -219,3 +219,42 @@ async def test_names_are_one_in_both_spellings(house: House, user: str, client: 
     assert await other.ok('LIST "" &ZeVnLA-') == [b'* LIST (\\HasNoChildren) "/" &ZeVnLA-']
     assert (await client.ask("SELECT INBOX"))[1].startswith(b"OK")
     assert (await client.ask("SEARCH CHARSET UTF-8 SUBJECT x"))[1].startswith(b"BAD")
+
+
+async def test_several_messages_come_at_once_or_not_at_all(client: Raw) -> None:
+    client.send(b"m1 APPEND INBOX (\\Seen) {16+}\r\nSubject: one\r\n\r\n {16+}\r\nSubject: two\r\n\r\n\r\n")
+    assert (await client.answer(b"m1"))[1].split(b" ", 3)[3] == b"1:2] Appended"
+    large = letter("large", body="x" * 70 + "\r\n") * 4000
+    client.send(b"m2 APPEND INBOX {16+}\r\nSubject: six\r\n\r\n (\\Flagged) {%d+}\r\n" % len(large) + large + b"\r\n")
+    assert (await client.answer(b"m2"))[1].split(b" ", 3)[3] == b"3:4] Appended"
+    client.send(b"m3 APPEND INBOX {16+}\r\nSubject: bad\r\n\r\n {16+}\r\nSubject: \0bad\r\n\r\n\r\n")
+    assert (await client.answer(b"m3"))[1].startswith(b"BAD")
+    await client.ok("SELECT INBOX")
+    assert await client.ok("FETCH 1:* (FLAGS RFC822.SIZE)") == [
+        b"* 1 FETCH (RFC822.SIZE 16 FLAGS (\\Seen \\Recent))",
+        b"* 2 FETCH (RFC822.SIZE 16 FLAGS (\\Recent))",
+        b"* 3 FETCH (RFC822.SIZE 16 FLAGS (\\Recent))",
+        b"* 4 FETCH (RFC822.SIZE %d FLAGS (\\Flagged \\Recent))" % len(large),
+    ]
+    assert await client.ok("SEARCH SUBJECT two") == [b"* SEARCH 2"]
+
+
+async def test_a_message_takes_the_place_of_another(client: Raw) -> None:
+    await three(client)
+    client.send(b"r1 UID REPLACE 2 INBOX (\\Draft) {18+}\r\nSubject: fresh\r\n\r\n\r\n")
+    lines, end = await client.answer(b"r1")
+    assert lines[0].startswith(b"* OK [APPENDUID ")
+    assert lines[0].endswith(b" 4] Replaced")
+    assert lines[1:3] == [b"* 2 EXPUNGE", b"* 3 EXISTS"]
+    assert end == b"OK Replaced"
+    assert await client.ok("UID SEARCH ALL") == [b"* SEARCH 1 3 4"]
+    client.send(b"r2 REPLACE 1 Drafts {18+}\r\nSubject: moved\r\n\r\n\r\n")
+    lines, end = await client.answer(b"r2")
+    assert b"* 1 EXPUNGE" in lines
+    assert await client.ok("STATUS Drafts (MESSAGES)") == [b"* STATUS Drafts (MESSAGES 1)"]
+    client.send(b"r3 UID REPLACE 2 INBOX {18+}\r\nSubject: late!\r\n\r\n\r\n")
+    assert (await client.answer(b"r3"))[1].startswith(b"NO [EXPUNGEISSUED]")
+    await client.ok("EXAMINE INBOX")
+    client.send(b"r4 REPLACE 1 INBOX {18+}\r\nSubject: never\r\n\r\n\r\n")
+    assert (await client.answer(b"r4"))[1].startswith(b"NO [READ-ONLY]")
+    await client.ok("NOOP")

@@ -242,6 +242,36 @@ class AppendReply(Message):
 APPEND = Operation("mail.v1.mailstore.append", AppendRequest, AppendReply)
 
 
+class AppendItem(Message):
+    """One message, as of AppendRequest."""
+
+    mail: Accepted
+    flags: list[str] = []
+    date: int
+
+
+class Replaced(Message):
+    """A message that goes; mailbox: its id."""
+
+    mailbox: int
+    uid: int
+
+
+class AppendAllRequest(Message):
+    """Several messages, at least one, and what one of them replaces. The first mail's id is the key, and not_after: as
+    of COPY."""
+
+    account: str
+    mailbox: str
+    items: list[AppendItem]
+    replaces: Replaced | None = None
+    not_after: int = 0
+
+
+APPEND_ALL = Operation("mail.v1.mailstore.append_all", AppendAllRequest, AppendReply)
+"""All or none; their UIDs follow each other, from the reply's on. Problem `invalid`: what is to be replaced is gone."""
+
+
 class QuotaReply(Message):
     """Bytes and messages used; limit in bytes, 0 is none."""
 

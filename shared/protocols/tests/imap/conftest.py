@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from array import array
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
@@ -188,7 +189,7 @@ class Host:
         self.uses = {"Sent": responses.MailboxAttribute.SENT}
         self.selected: SelectedMailbox | None = None
         self.selected_name = ""
-        self.pending_append: tuple[append.AppendStarted, bytearray] | None = None
+        self.pending_append: list[tuple[append.AppendStarted, bytearray]] = []
         self.events: list[object] = []
         self.compressed = False
         """Only said: the layer is the transport's."""
@@ -225,17 +226,16 @@ class Host:
             case append.AppendStarted():
                 if event.mailbox not in self.mailboxes:
                     return self.conn.send(no("No such mailbox", codes.TRYCREATE))
-                self.pending_append = (event, bytearray())
+                self.pending_append = [*(self.pending_append if event.follows else []), (event, bytearray())]
                 return self.conn.accept_append()
             case append.AppendChunk(data):
-                assert self.pending_append is not None
-                self.pending_append[1].extend(data)
-                if b"refuse me" in self.pending_append[1]:
-                    self.pending_append = None
+                self.pending_append[-1][1].extend(data)
+                if b"refuse me" in self.pending_append[-1][1]:
+                    self.pending_append = []
                     return self.conn.send(no("The disk is full", codes.UNAVAILABLE))
                 return b""
             case append.AppendAborted():
-                self.pending_append = None
+                self.pending_append = []
                 return b""
             case append.AppendEnd():
                 return self.conn.send(*self._append())
@@ -257,15 +257,28 @@ class Host:
         raise AssertionError(event)
 
     def _append(self) -> Answer:
-        assert self.pending_append is not None
-        started, data = self.pending_append
-        self.pending_append = None
-        box = self.mailboxes[started.mailbox]
-        received = None if started.internaldate is None else int(started.internaldate.timestamp())
-        changes = box.add(bytes(data), bytes(started.flags)[1:-1], received)
-        self.change(started.mailbox, changes)
+        uids: list[int] = []
+        messages, self.pending_append = self.pending_append, []
+        first = messages[0][0]
+        box = self.mailboxes[first.mailbox]
+        old = array("I")
+        if first.replaces is not None:
+            assert self.selected is not None
+            old = self.selected.uids_of(self.selected.slices(first.replaces, uid=first.uid))
+            if not old:
+                return [no("The message is gone", codes.EXPUNGEISSUED)]
+        for started, data in messages:
+            received = None if started.internaldate is None else int(started.internaldate.timestamp())
+            changes = box.add(bytes(data), bytes(started.flags)[1:-1], received)
+            self.change(started.mailbox, changes)
+            uids.append(changes.added[0][0])
+        code = codes.appenduid(box.uidvalidity, uids)
+        lines = []
+        if old:
+            self.change(self.selected_name, self.mailboxes[self.selected_name].remove(list(old)))
+            lines, code = [responses.untagged_ok("Replaced", code)], b""
         poll = [] if self.selected is None else self.selected.poll(True)
-        return [*poll, ok("Appended", codes.appenduid(box.uidvalidity, [changes.added[0][0]]))]
+        return [*lines, *poll, ok("Appended", code)]
 
     def command(self, event: base.Command) -> Answer:
         match event:

@@ -9,12 +9,14 @@ from typing import TypeVar
 
 from barid_contracts.store import (
     APPEND,
+    APPEND_ALL,
     COPY,
     EXPUNGE,
     FIND,
     STORE,
     SUMMARIES,
     VIEW,
+    AppendAllRequest,
     AppendReply,
     AppendRequest,
     CopyReply,
@@ -51,6 +53,7 @@ class MessageHandlers:
         await serving.operation(COPY, self.copy)
         await serving.operation(EXPUNGE, self.expunge)
         await serving.operation(APPEND, self.append)
+        await serving.operation(APPEND_ALL, self.append_all)
 
     async def summaries(self, payload: bytes) -> bytes:
         request = parsed(SummariesRequest, payload)
@@ -85,6 +88,12 @@ class MessageHandlers:
     async def append(self, request: AppendRequest) -> AppendReply:
         work = self._store.messages.append(
             request.account, request.mailbox, request.mail, request.flags, request.date, not_after=request.not_after
+        )
+        return await self._teller.tell(await _saying_if_unknown(work))
+
+    async def append_all(self, request: AppendAllRequest) -> AppendReply:
+        work = self._store.messages.append_all(
+            request.account, request.mailbox, request.items, request.replaces, not_after=request.not_after
         )
         return await self._teller.tell(await _saying_if_unknown(work))
 

@@ -12,6 +12,7 @@ from barid_contracts.mail import Accepted, Key
 from barid_contracts.queue import HeldPage
 from barid_contracts.settle import ActiveScriptReply, ScriptInfo, SettleRequest
 from barid_contracts.store import (
+    AppendItem,
     AppendReply,
     CopyReply,
     ExpungeReply,
@@ -20,6 +21,7 @@ from barid_contracts.store import (
     MailboxInfo,
     MailboxList,
     QuotaReply,
+    Replaced,
     StoreReply,
     ViewReply,
     ViewRequest,
@@ -80,6 +82,11 @@ class Messages(Protocol):
     ) -> Commit[AppendReply]:
         """Done once for the mail's id: then it answers what was done. Not begun from `not_after` (epoch ms; 0: never
         late) on: TooLate."""
+
+    async def append_all(
+        self, account: str, name: str, items: list[AppendItem], replaces: Replaced | None, *, not_after: int = 0
+    ) -> Commit[AppendReply]:
+        """Several, and one that goes for them; as `append`, with the first mail's id. The reply is the first's."""
 
 
 class Copying(Protocol):

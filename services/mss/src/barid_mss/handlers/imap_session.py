@@ -220,11 +220,16 @@ class ImapSession(Driver):
 
     async def _append(self, event: AppendStarted | AppendChunk | AppendEnd | AppendAborted) -> None:
         upload = self._upload
+        name = b"APPEND" if upload is None else upload.name
         try:
             match event:
                 case AppendStarted():
-                    self._upload = upload = Upload(self, event)
-                    await upload.begin()
+                    name = event.name
+                    if upload is not None and event.follows:
+                        await upload.follow(event)
+                    else:
+                        self._upload = upload = Upload(self, event)
+                        await upload.begin()
                     self.wire.write(self.core.accept_append())
                     return
                 case AppendChunk(data):
@@ -234,7 +239,7 @@ class ImapSession(Driver):
                 case AppendEnd():
                     assert upload is not None
                     completion = await upload.finish()
-                    self.poll(b"APPEND")
+                    self.poll(name)
                 case AppendAborted():
                     self._upload = None
                     if upload is not None:
@@ -244,14 +249,14 @@ class ImapSession(Driver):
             raise
         except OutcomeUnknown as error:
             # `clean_up` lets go of what has come.
-            self._end_without_answer(b"APPEND", error)
+            self._end_without_answer(name, error)
             return
         except Exception as error:
-            completion = answer_to(error, b"APPEND")
+            completion = answer_to(error, name)
         self._upload = None
         if upload is not None:
             await upload.discard()
-        self._complete(b"APPEND", completion)
+        self._complete(name, completion)
 
     def _end_without_answer(self, name: bytes, error: OutcomeUnknown) -> None:
         command = name.decode("ascii")

@@ -1,14 +1,24 @@
-"""APPEND (RFC 3501 §6.3.11): the message streams to memory or a spool file, then to the journal, then to its mailbox.
+"""APPEND of one message or several (RFC 3501 §6.3.11, RFC 3502), REPLACE (RFC 8508): a message streams to memory or a
+spool file, then to the journal; once the last is there, all go to their mailbox, in one transaction.
 
-Nothing of it exists for anybody until the mailstore has answered; a crash before that leaves a record that nothing
+Nothing of them exists for anybody until the mailstore has answered; a crash before that leaves a record that nothing
 refers to, which goes with its pack.
 """
 
 from typing import TYPE_CHECKING
 
-from barid_contracts.mail import Accepted
-from barid_contracts.store import APPEND, QUOTA, AccountRef, AppendReply, AppendRequest
-from barid_protocols.imap import codes
+from barid_contracts.store import (
+    APPEND,
+    APPEND_ALL,
+    QUOTA,
+    AccountRef,
+    AppendAllRequest,
+    AppendItem,
+    AppendReply,
+    AppendRequest,
+    Replaced,
+)
+from barid_protocols.imap import codes, responses
 from barid_protocols.imap.commands.append import AppendStarted
 from barid_protocols.imap.errors import UserError
 from barid_protocols.imap.responses import Completion, no, ok
@@ -21,10 +31,14 @@ from barid_runtime.journal.port import SPOOL_ABOVE, Spool
 
 from ..policy import deadlines
 from .asking import ask_until_known
-from .storing import flag_names
+from .problems import EXPUNGE_ISSUED
+from .storing import flag_names, selected_for_change
 
 if TYPE_CHECKING:
     from .imap_session import ImapSession
+
+MOST_MESSAGES = 64
+"""Of one command: what the index keeps of them travels in one request, 64 KiB each at most."""
 
 ASK_QUOTA_ABOVE = 64 * 1024
 """Octets of a message that is worth a question before it is sent in vain; smaller ones are refused after they came."""
@@ -33,7 +47,7 @@ _NO_MAILBOX = no("No such mailbox", codes.TRYCREATE)
 
 
 class Upload:
-    """One APPEND on its way in."""
+    """One APPEND or REPLACE on its way in."""
 
     def __init__(self, session: "ImapSession", command: AppendStarted) -> None:
         assert session.account is not None
@@ -41,9 +55,36 @@ class Upload:
         self._session = session
         self._account = session.account
         self._command = command
+        self._items: list[AppendItem] = []
+        self._promised = 0
+        self._old = self._uid_of(command)
         self._chunks: list[bytes] = []
         self._spool: Spool | None = None
         self._scanner: SummaryScanner | None = None
+
+    @property
+    def name(self) -> bytes:
+        return self._command.name
+
+    def _uid_of(self, command: AppendStarted) -> int | None:
+        """Of the message that is to be replaced. Raises SyntaxProblem, UserError."""
+        if command.replaces is None:
+            return None
+        selected = selected_for_change(self._session).selected
+        found = selected.uids_of(selected.slices(command.replaces, uid=command.uid))
+        if not found:
+            raise UserError(EXPUNGE_ISSUED.text, EXPUNGE_ISSUED.code)
+        return found[0]
+
+    async def follow(self, command: AppendStarted) -> None:
+        """The message before is whole; returns if the next may come."""
+        if len(self._items) + 1 >= MOST_MESSAGES:
+            raise UserError("Too many messages at once", codes.LIMIT)
+        await self._journal()
+        self._command = command
+        self._chunks = []
+        self._spool = self._scanner = None
+        await self._make_room()
 
     async def begin(self) -> None:
         """Returns if the message may come."""
@@ -53,10 +94,14 @@ class Upload:
             if failure.code == "not_found":
                 raise UserError(_NO_MAILBOX.text, _NO_MAILBOX.code) from failure
             raise
+        await self._make_room()
+
+    async def _make_room(self) -> None:
         size = self._command.size
+        self._promised += size
         if size > ASK_QUOTA_ABOVE:
             quota = await call(self._desk.bus, QUOTA, AccountRef(account=self._account))
-            if quota.limit and quota.used + size > quota.limit:
+            if quota.limit and self._old is None and quota.used + self._promised > quota.limit:
                 raise UserError("Not enough room in the account", codes.OVERQUOTA)
         if size > SPOOL_ABOVE:
             self._spool = self._desk.journal.spool()
@@ -69,8 +114,8 @@ class Upload:
             self._scanner.feed(chunk)
             await self._spool.write(chunk)
 
-    async def finish(self) -> Completion:
-        """The tagged end."""
+    async def _journal(self) -> None:
+        """What has come, durably."""
         command = self._command
         now = self._desk.clock.now()
         body: bytes | Spool
@@ -91,14 +136,30 @@ class Upload:
         )
         ref = await self._desk.journal.append(mail, body)
         date = int(now) if command.internaldate is None else int(command.internaldate.timestamp())
+        mail = mail.model_copy(update={"ref": ref})
+        self._items.append(AppendItem(mail=mail, flags=flag_names(command.flags), date=max(date, 0)))
+
+    async def finish(self) -> Completion:
+        """The tagged end."""
+        await self._journal()
         try:
-            reply = await self._file(mail.model_copy(update={"ref": ref}), max(date, 0))
+            reply = await self._file()
         except OperationFailed as failure:
             if failure.code == "not_found":
                 return _NO_MAILBOX
+            if failure.code == "invalid" and self._old is not None:
+                return EXPUNGE_ISSUED
             raise
+        code = codes.appenduid(reply.uidvalidity, range(reply.uid, reply.uid + len(self._items)))
+        if self._old is None:
+            await self._show(reply)
+            return ok("Appended", code)
+        # Before the EXPUNGE, as COPYUID is told of a MOVE (RFC 8508 §3.3).
+        self._session.write(responses.untagged_ok("Replaced", code))
         await self._show(reply)
-        return ok("Appended", codes.appenduid(reply.uidvalidity, [reply.uid]))
+        if self._session.selection is not None:
+            await self._desk.shelf.catch_up(self._session.selection.view)
+        return ok("Replaced")
 
     async def discard(self) -> None:
         """Let go of what has come. Harmless after `finish`."""
@@ -106,17 +167,23 @@ class Upload:
         if self._spool is not None:
             await self._spool.discard()
 
-    async def _file(self, mail: Accepted, date: int) -> AppendReply:
-        window = deadlines.Window(self._desk.clock.now(), deadlines.of_change(1))
-        request = AppendRequest(
-            account=self._account,
-            mailbox=self._command.mailbox,
-            mail=mail,
-            flags=flag_names(self._command.flags),
-            date=date,
-            not_after=window.not_after,
+    async def _file(self) -> AppendReply:
+        bus, clock = self._desk.bus, self._desk.clock
+        window = deadlines.Window(clock.now(), deadlines.of_change(len(self._items)))
+        account, mailbox, not_after = self._account, self._command.mailbox, window.not_after
+        if len(self._items) == 1 and self._old is None:
+            (item,) = self._items
+            one = AppendRequest(
+                account=account, mailbox=mailbox, mail=item.mail, flags=item.flags, date=item.date, not_after=not_after
+            )
+            return await ask_until_known(bus, clock, APPEND, one, window)
+        replaces: Replaced | None = None
+        if self._old is not None:
+            replaces = Replaced(mailbox=selected_for_change(self._session).view.id, uid=self._old)
+        request = AppendAllRequest(
+            account=account, mailbox=mailbox, items=self._items, replaces=replaces, not_after=not_after
         )
-        return await ask_until_known(self._desk.bus, self._desk.clock, APPEND, request, window)
+        return await ask_until_known(bus, clock, APPEND_ALL, request, window)
 
     async def _show(self, reply: AppendReply) -> None:
         """Who has the target selected, here, sees the message before the tagged OK."""

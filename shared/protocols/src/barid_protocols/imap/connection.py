@@ -24,7 +24,7 @@ from typing import Literal
 from barid_protocols.imap import responses
 from barid_protocols.imap.append_stream import AppendStream
 from barid_protocols.imap.authentication import SaslExchange
-from barid_protocols.imap.commands.append import AppendAborted, AppendChunk, AppendEnd
+from barid_protocols.imap.commands.append import AppendAborted, AppendChunk, AppendEnd, AppendStarted
 from barid_protocols.imap.commands.authenticate import AuthenticateStarted
 from barid_protocols.imap.commands.base import Command
 from barid_protocols.imap.commands.capability import Capability
@@ -276,10 +276,15 @@ class ServerConnection:
             case Command() as command:
                 return self._dispatch(command)
             case MessageAsked(command) as asked:
-                self._current = command
-                self._mode = _Mode.APPEND_ASKED
-                self._append = AppendStream(asked, self._buffer, self._intake)
-                return command
+                stream = AppendStream(asked, self._buffer, self._intake, self.profile)
+                if (refused := not_enabled(command, self.enabled)) is None:
+                    self._current, self._append = command, stream
+                    self._mode = _Mode.APPEND_ASKED
+                    return command
+                if asked.synchronising:
+                    self._reject(command.tag, refused)
+                else:
+                    stream.refuse(refused)
             case Rejected(tag, completion):
                 self._reject(tag, completion)
             case HangUp(text, reason):
@@ -318,6 +323,8 @@ class ServerConnection:
         assert self._append is not None
         event = self._append.next()
         match event:
+            case AppendStarted():
+                self._mode = _Mode.APPEND_ASKED
             case AppendEnd():
                 self._mode = _Mode.BUSY
                 self._append = None

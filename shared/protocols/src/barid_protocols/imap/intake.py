@@ -147,21 +147,26 @@ class Intake:
         tag, name, cursor = head(asked.text, state, profile)
         if not (asked.synchronising or profile.literal_plus) and asked.size > LITERAL_MINUS_MAX:
             raise SyntaxProblem("Literal is too big to come unasked")
-        if name == b"APPEND" and (started := append.parse(tag, name, cursor, asked.size)) is not None:
-            if asked.size > profile.append_limit:
-                raise UserError("Message is too big", codes.TOOBIG)
-            if asked.size == 0:
-                raise UserError("Message is empty")
+        if name in append.NAMES and (started := append.parse(tag, name, cursor, asked.size)) is not None:
+            judge_message(asked.size, profile)
             return started
         if not self._assembler.fits(asked.size):
             raise SyntaxProblem("Command is too long")
         return None
 
 
+def judge_message(size: int, profile: ServerProfile) -> None:
+    """Raises UserError for a message that is not to come."""
+    if size > profile.append_limit:
+        raise UserError("Message is too big", codes.TOOBIG)
+    if size == 0:
+        raise UserError("Message is empty")
+
+
 def _parse(text: bytes, state: State, profile: ServerProfile) -> Command | Rejected:
     try:
         tag, name, cursor = head(text, state, profile)
-        if name == b"APPEND":
+        if name in append.NAMES:
             raise SyntaxProblem("Expected the message as a literal")
         return PARSERS[name](tag, name, cursor)
     except ImapError as error:

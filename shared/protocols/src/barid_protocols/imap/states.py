@@ -60,6 +60,8 @@ ALLOWED: dict[State, frozenset[bytes]] = {
         b"STORE",
         b"COPY",
         b"MOVE",
+        b"REPLACE",
+        b"UID REPLACE",
         b"UID EXPUNGE",
         b"UID SEARCH",
         b"UID SORT",

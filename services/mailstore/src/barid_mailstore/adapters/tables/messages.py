@@ -8,7 +8,7 @@ import json
 from typing import Any
 
 from barid_contracts.mail import Accepted
-from barid_contracts.store import AppendReply, ExpungeReply, StoreReply
+from barid_contracts.store import AppendItem, AppendReply, ExpungeReply, Replaced, StoreReply
 from barid_runtime.database.port import Cursor
 
 from ...policy.columns import uid_column, wide_column
@@ -201,44 +201,77 @@ class TableMessages:
         self, account: str, name: str, mail: Accepted, flags: list[str], date: int, *, not_after: int = 0
     ) -> Commit[AppendReply]:
         """Asked twice with the same mail it answers what it did."""
-        if not 0 <= date < 1 << 40:
+        items = [AppendItem.model_construct(mail=mail, flags=flags, date=date)]
+        return await self.append_all(account, name, items, None, not_after=not_after)
+
+    async def append_all(
+        self, account: str, name: str, items: list[AppendItem], replaces: Replaced | None, *, not_after: int = 0
+    ) -> Commit[AppendReply]:
+        if not items or not all(0 <= item.date < 1 << 40 for item in items):
             raise Invalid("A date that can't be")
 
         def work(unit: Unit) -> AppendReply:
             cursor = unit.cursor
-            done = cursor.one("SELECT detail FROM ledger WHERE mail_id = ? AND n = ?", (mail.mail_id, APPENDED))
+            key = (items[0].mail.mail_id, APPENDED)
+            done = cursor.one("SELECT detail FROM ledger WHERE mail_id = ? AND n = ?", key)
             if done is not None and done[0]:
                 return AppendReply.model_validate_json(json.dumps(json.loads(done[0])["append"]))
             refuse_late(unit, not_after)
             owner = unit.account(account)
             mailbox = unit.mailbox_named(owner, name)
-            size = len(mail.trace) + mail.size
-            refuse_over_quota(owner, size)
-            refuse_keywords_beyond(mailbox, flags)
-            body = unit.take_body()
-            BODIES.insert(cursor, [body_values(unit, body, mail)])
-            delta = unit.delta(owner, mailbox)
-            mask, new = mask_of(flags, mailbox.keywords, learn=True)
-            if new:
-                unit.learn_keywords(delta, mailbox, new)
-            uid = mailbox.uidnext
-            MESSAGES.insert(cursor, [(mailbox.id, uid, body, mask, delta.modseq, date, size, "")])
-            mailbox.uidnext = uid + 1
-            mailbox.messages += 1
-            mailbox.unseen += not mask & SEEN
-            mailbox.deleted += bool(mask & DELETED)
-            mailbox.size += size
-            owner.used += size
-            delta.added.append(uid)
-            delta.added_flags.append(mask)
-            reply = AppendReply(uidvalidity=mailbox.uidvalidity, uid=uid, mailbox_id=mailbox.id, modseq=delta.modseq)
-            detail = json.dumps({"mailboxes": [mailbox.name], "append": reply.model_dump()}, ensure_ascii=False)
-            row = (
-                mail.mail_id, APPENDED, owner.id, "appended", int(unit.now * 1000), body, "", mail.reverse_path,
-                mail.message_id, detail,
-            )  # fmt: skip
-            if not LEDGER.insert(cursor, [row]):
-                raise Overtaken
-            return reply
+            old = _to_be_replaced(unit, owner, replaces)
+            refuse_over_quota(owner, sum([_size(item.mail) for item in items]) - (old[1] if old is not None else 0))
+            for item in items:
+                refuse_keywords_beyond(mailbox, item.flags)
+            replies = [_append(unit, owner, mailbox, item) for item in items]
+            if old is not None:
+                source, _, uid = old
+                remove_messages(unit, owner, source, "mailbox = ? AND uid = ?", [source.id, uid])
+            return replies[0]
 
         return await self._index.write(work, [account])
+
+
+def _size(mail: Accepted) -> int:
+    return len(mail.trace) + mail.size
+
+
+def _to_be_replaced(unit: Unit, owner: AccountRow, replaces: Replaced | None) -> tuple[MailboxRow, int, int] | None:
+    """(its mailbox, size, UID)."""
+    if replaces is None:
+        return None
+    source = unit.mailbox(owner, replaces.mailbox)
+    row = unit.cursor.one("SELECT size FROM message WHERE mailbox = ? AND uid = ?", (source.id, replaces.uid))
+    if row is None:
+        raise Invalid("The message to be replaced is gone")
+    return source, row[0], replaces.uid
+
+
+def _append(unit: Unit, owner: AccountRow, mailbox: MailboxRow, item: AppendItem) -> AppendReply:
+    cursor, mail = unit.cursor, item.mail
+    size = _size(mail)
+    body = unit.take_body()
+    BODIES.insert(cursor, [body_values(unit, body, mail)])
+    delta = unit.delta(owner, mailbox)
+    mask, new = mask_of(item.flags, mailbox.keywords, learn=True)
+    if new:
+        unit.learn_keywords(delta, mailbox, new)
+    uid = mailbox.uidnext
+    MESSAGES.insert(cursor, [(mailbox.id, uid, body, mask, delta.modseq, item.date, size, "")])
+    mailbox.uidnext = uid + 1
+    mailbox.messages += 1
+    mailbox.unseen += not mask & SEEN
+    mailbox.deleted += bool(mask & DELETED)
+    mailbox.size += size
+    owner.used += size
+    delta.added.append(uid)
+    delta.added_flags.append(mask)
+    reply = AppendReply(uidvalidity=mailbox.uidvalidity, uid=uid, mailbox_id=mailbox.id, modseq=delta.modseq)
+    detail = json.dumps({"mailboxes": [mailbox.name], "append": reply.model_dump()}, ensure_ascii=False)
+    row = (
+        mail.mail_id, APPENDED, owner.id, "appended", int(unit.now * 1000), body, "", mail.reverse_path,
+        mail.message_id, detail,
+    )  # fmt: skip
+    if not LEDGER.insert(cursor, [row]):
+        raise Overtaken
+    return reply

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from barid_protocols.imap.commands import (
+    append,
     authenticate,
     capability,
     check,
@@ -80,6 +81,6 @@ PARSERS: dict[bytes, Parse] = {
     b"UNSELECT": unselect.parse,
     b"UNSUBSCRIBE": unsubscribe.parse,
 }
-"""Without APPEND, whose last argument streams: :func:`.append.parse` is called where a literal begins."""
+"""Without those whose last argument streams: :func:`.append.parse` is called where a literal begins."""
 
-COMMANDS = frozenset(PARSERS) | {b"APPEND"}
+COMMANDS = frozenset(PARSERS) | append.NAMES

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from barid_protocols.imap.grammar import Cursor
 
-_BY_NUMBER = frozenset({b"FETCH", b"STORE", b"SEARCH", b"SORT", b"THREAD", b"COPY", b"MOVE"})
+_BY_NUMBER = frozenset({b"FETCH", b"STORE", b"SEARCH", b"SORT", b"THREAD", b"COPY", b"MOVE", b"REPLACE"})
 
 
 @dataclass(frozen=True, slots=True)
