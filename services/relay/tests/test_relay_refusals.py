@@ -205,13 +205,13 @@ async def test_a_named_host_that_wants_a_log_in_is_the_operators_to_mend(office:
             await office.notice()
             await relay.drain()
     async with Foreign(replies={"MAIL": "530 5.7.0 log in first"}).open() as far:
-        await start(outbound="direct", smtp_port=far.port, dial_networks=(ip_network("127.0.0.0/8"),))
+        await start(outbound="direct", mx_port=far.port, dial_networks=(ip_network("127.0.0.0/8"),))
         await office.outcome(await office.mail("a@[127.0.0.1]"), "bounced")
 
 
 async def test_a_host_that_never_takes_mail_is_believed_if_the_dns_led_there(office: Office, start: Any) -> None:
     async with Foreign(replies={"GREETING": "521 5.3.2 no mail here"}).open() as far:
-        await start(outbound="direct", smtp_port=far.port, dial_networks=(ip_network("127.0.0.0/8"),))
+        await start(outbound="direct", mx_port=far.port, dial_networks=(ip_network("127.0.0.0/8"),))
         await office.outcome(await office.mail("a@[127.0.0.1]"), "bounced")
 
 

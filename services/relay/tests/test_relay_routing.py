@@ -43,7 +43,7 @@ def zone(tmp_path: Path) -> Path:
 @pytest.fixture
 def direct(start: Any, zone: Path) -> Any:
     async def start_direct(port: int, **more: Any) -> Any:
-        return await start(outbound="direct", dns_zone_file=zone, smtp_port=port, dial_networks=HERE, **more)
+        return await start(outbound="direct", dns_zone_file=zone, mx_port=port, dial_networks=HERE, **more)
 
     return start_direct
 
@@ -121,7 +121,7 @@ async def test_a_host_that_greets_with_our_name_is_ourselves(office: Office, dir
 
 async def test_rows_follow_the_settings(office: Office, start: Any, zone: Path) -> None:
     """What was queued for a dead host goes by the smarthost when the operator says so."""
-    relay = await start(outbound="direct", dns_zone_file=zone, smtp_port=1, dial_networks=HERE)
+    relay = await start(outbound="direct", dns_zone_file=zone, mx_port=1, dial_networks=HERE)
     mail_id = await office.mail("bob@far.test")
     await office.deferred(mail_id)
     await relay.drain()

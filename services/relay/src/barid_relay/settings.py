@@ -47,7 +47,7 @@ class Settings(DatabaseSettings, JournalSettings):
         default=(),
         description="names and addresses, besides hostname and its addresses, by which the world reaches our own MX",
     )
-    smtp_port: int = Field(default=25, ge=1, le=65535, description="port of MX hosts; another one for tests")
+    mx_port: int = Field(default=25, ge=1, le=65535, description="port of MX hosts; another one for tests")
 
     connections: int = Field(
         default=50, ge=1, le=2000, description="connections of this process to other hosts at a time"

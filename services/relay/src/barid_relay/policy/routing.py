@@ -49,7 +49,7 @@ class Routing:
         """Ours by the operator's word."""
         self.hostname = settings.hostname
         self.reach = Reach(settings.dial_networks)
-        self.port = settings.smtp_port
+        self.port = settings.mx_port
 
     def destination(self, domain: str) -> str:
         """For a canonical domain (lower case, A-labels)."""
