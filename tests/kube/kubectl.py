@@ -66,9 +66,6 @@ class Kubectl:
         }
         return {name: count for name, count in counts.items() if count}
 
-    def logs(self, component: str, most: int = 20) -> str:
-        return self("logs", "-l", f"app.kubernetes.io/component={component}", f"--tail={most}", "--prefix")
-
     def told(self) -> str:
         """For a failure's message: the pods, and what befell them."""
         events = self("get", "events", "--sort-by=.lastTimestamp").splitlines()[-15:]

@@ -96,14 +96,16 @@ def test_nothing_is_lost_and_nothing_is_there_twice(
 def _delete_one(kubectl: Kubectl, component: str, rng: random.Random) -> float:
     """Any of its pods, in order or at once; seconds until another one is ready in its place."""
     label = {"nats": "bus", "postgres": "database", "s3": "objects"}.get(component, component)
-    pods = kubectl.pods(label)
-    name = rng.choice(pods)["metadata"]["name"]
+    workload = f"{'statefulset' if component in PARTS else 'deployment'}/{component}"
+    victim = rng.choice(kubectl.pods(label))["metadata"]
     how = [] if rng.random() < 0.5 else ["--grace-period=1"]  # none of 0: two might run under one name of a StatefulSet
-    kubectl("delete", "pod", name, "--wait=false", *how)
+    kubectl("delete", "pod", victim["name"], "--wait=false", *how)
     began = time.monotonic()
     while True:
         now = kubectl.pods(label)
-        if len(now) >= len(pods) and all(map(is_ready, now)):
+        wanted = kubectl.get(workload)["spec"]["replicas"]  # the autoscaler's choice may change meanwhile
+        gone = victim["uid"] not in [each["metadata"]["uid"] for each in now]
+        if gone and len(now) >= wanted and all(map(is_ready, now)):
             return time.monotonic() - began
         assert time.monotonic() < began + RESTORED_WITHIN, kubectl.told()
         time.sleep(0.5)

@@ -3,6 +3,7 @@
 import imaplib
 import smtplib
 import time
+from collections.abc import Callable
 
 import pytest
 
@@ -97,7 +98,7 @@ def _until_ready(kubectl: Kubectl, component: str, count: int) -> None:
     )
 
 
-def _until(true, otherwise: str, within: float = 120.0) -> None:  # type: ignore[no-untyped-def]
+def _until(true: Callable[[], bool], otherwise: str, within: float = 120.0) -> None:
     until = time.monotonic() + within
     while not true():
         assert time.monotonic() < until, otherwise
