@@ -27,8 +27,9 @@ log = get_logger("barid.directory")
 AT_ONCE = 8
 """Log-ins of one network in hand: more than are hashed at a time, so an office that comes back is not slower for it."""
 
-MOST_WAITING = 256
-"""Log-ins of one network that wait for their turn; more would wait longer than anybody asks."""
+MOST_WAITING = 120
+"""Log-ins of one network that wait for their turn. With those in hand half of what this process answers at a time: the
+other half is for everybody else."""
 
 FORGET_SECONDS = 300.0
 
