@@ -1,8 +1,8 @@
 #!/bin/bash
-# Ask a real API server what it thinks of every overlay and component: a dry run on the server, with strict validation. A
-# warning (of pod security, of what is deprecated) is a failure. KUBECONFIG names the cluster; it is left as it was found but
-# for the namespace `barid`, if that was not there, and stand-ins for the kinds of cert-manager, KEDA and others
-# (tests/deploy/crds), which are removed.
+# Ask a real API server what it thinks of every overlay, every component, and what tests/kube makes of one: a dry run on the
+# server, with strict validation. A warning (of pod security, of what is deprecated) is a failure. KUBECONFIG names the
+# cluster; it is left as it was found but for the namespace `barid`, if that was not there, and stand-ins for the kinds of
+# cert-manager, KEDA and others (tests/deploy/crds), which are removed.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 KUBECTL=${KUBECTL:-kubectl}
@@ -31,9 +31,10 @@ Y
 done
 
 failed=0
-for folder in deploy/k8s/overlays/*/ "$work"/*/; do
+for folder in deploy/k8s/overlays/*/ tests/kube/overlay/ "$work"/*/; do
   [ -f "$folder/kustomization.yaml" ] || continue
   name=$(basename "$folder")
+  [ "$name" != overlay ] || name=tests/kube
   if out=$($KUBECTL kustomize "$folder" | $KUBECTL apply --dry-run=server --validate=strict -f - 2>&1) &&
     ! grep -q '^Warning' <<<"$out"; then
     printf '%-22s %s objects\n' "$name" "$(grep -c . <<<"$out")"
