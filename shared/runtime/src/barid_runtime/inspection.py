@@ -56,16 +56,16 @@ class InBucket(Protocol):
 async def inspected(
     *,
     database: Database | None = None,
-    file: str = "",
+    place: str = "",
     journal: object = None,
     holder: str = "",
     leases: Callable[[Cursor], Sequence[Lease]] | None = None,
 ) -> Findings:
-    """file: what a database that is one is called. journal: one in a bucket is asked, another is none of ours. leases:
-    read from the database. Raises nothing."""
+    """place: where the database is, as it may be shown; a server that answers tells by itself. journal: one in a bucket
+    is asked, another is none of ours. leases: read from the database. Raises nothing."""
     bucket = journal if isinstance(journal, InBucket) else None
     state, objects, held = await asyncio.gather(
-        _database(database, file) if database is not None else _nothing(),
+        _database(database, place) if database is not None else _nothing(),
         _objects(bucket) if bucket is not None else _nothing(),
         _leases(database, leases) if database is not None and leases is not None else _nothing(),
     )
@@ -76,17 +76,17 @@ async def _nothing() -> None:
     return None
 
 
-async def _database(database: Database, file: str) -> DatabaseState:
+async def _database(database: Database, where: str) -> DatabaseState:
     def look(cursor: Cursor) -> tuple[object, ...] | None:
         return cursor.one(_POSTGRES) if cursor.dialect == "postgres" else cursor.one("SELECT 1")
 
     began = time.perf_counter()
     problem, row = await _within(database.read(look))
     if problem:
-        return DatabaseState(place=file, problem=problem)
+        return DatabaseState(place=where, problem=problem)
     took = round((time.perf_counter() - began) * 1e6)
     if row is None or len(row) == 1:
-        return DatabaseState(place=file, microseconds=took, primary=True)
+        return DatabaseState(place=where, microseconds=took, primary=True)
     primary, connections, most, oldest, place = row
     return DatabaseState(
         place=str(place),

@@ -24,7 +24,7 @@ from barid_testing.faulty_s3 import FaultyS3
 
 
 async def test_a_file_answers(database: Callable[..., SqliteDatabase]) -> None:
-    found = await inspected(database=database(), file="relay.db")
+    found = await inspected(database=database(), place="relay.db")
     assert found.database is not None and found.objects is None
     assert (found.database.place, found.database.problem, found.database.primary) == ("relay.db", "", True)
     assert found.database.microseconds and found.database.connections is None
@@ -69,8 +69,9 @@ async def test_a_database_that_is_gone_or_stands_still_does_not_hold_up_the_answ
     assert (found.holder, found.leases) == ("x", [])
     assert found.database is not None and found.database.problem == ""
     await database.close()
-    closed = (await inspected(database=database)).database
+    closed = (await inspected(database=database, place="db:5432/barid")).database
     assert closed is not None and "closed" in closed.problem
+    assert closed.place == "db:5432/barid"
 
 
 async def test_a_bucket_tells_its_last_put_and_that_it_is_dead(

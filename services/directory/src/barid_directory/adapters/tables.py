@@ -213,14 +213,14 @@ class TableRegister(TableBook):
 class TableStore:
     """Implements ports.Store. Made by `open_store`."""
 
-    def __init__(self, database: Database, file: str) -> None:
+    def __init__(self, database: Database, place: str) -> None:
         self._database = database
-        self._file = file
+        self._place = place
         self._held = _Held({})
         self.failures = FailureTable(database)
 
     async def inspect(self) -> Findings:
-        return await inspected(database=self._database, file=self._file)
+        return await inspected(database=self._database, place=self._place)
 
     async def forget(self) -> None:
         # Dropped first: whatever is read from now on is as new as the change.
@@ -257,6 +257,6 @@ class TableStore:
 
 async def open_store(place: Place) -> TableStore:
     """The store at this place, its schema brought up to date. Raises DatabaseError."""
-    store = TableStore(await open_at(place, "barid_directory.adapters.migrations"), place.file.name)
+    store = TableStore(await open_at(place, "barid_directory.adapters.migrations"), place.shown)
     await store.forget()
     return store

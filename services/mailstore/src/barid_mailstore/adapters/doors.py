@@ -53,7 +53,7 @@ def embedded(settings: Settings, *, clock: Clock | None = None) -> OpenDoors:
         async def inspect() -> Findings:
             return await inspected(
                 database=database,
-                file=settings.place.file.name,
+                place=settings.place.shown,
                 journal=journal,
                 holder=store.duties.holder,
                 leases=duties if settings.place.url else None,

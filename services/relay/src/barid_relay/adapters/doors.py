@@ -63,9 +63,7 @@ def opener(
             return {"bus": "ok" if bus.connected else "not connected", "journal": journal.problem or "ok"}
 
         async def inspect() -> Findings:
-            return await inspected(
-                database=database, file=place.file.name, journal=journal, holder=owner, leases=leases
-            )
+            return await inspected(database=database, place=place.shown, journal=journal, holder=owner, leases=leases)
 
         return Doors(
             bus=bus,

@@ -5,6 +5,7 @@ The drivers are imported when they are needed: a process of one size does not pa
 
 from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from .port import READERS, Database
 
@@ -17,6 +18,12 @@ class Place:
     url: str = field(default="", repr=False)
     schema: str = ""
     readers: int = READERS
+
+    @property
+    def shown(self) -> str:
+        """The file's name, or hosts and database; never the password."""
+        parts = urlsplit(self.url)
+        return parts.netloc.rpartition("@")[2] + parts.path if self.url else self.file.name
 
 
 async def open_at(place: Place, migrations: str) -> Database:
