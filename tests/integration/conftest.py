@@ -11,6 +11,7 @@ import shutil
 import socket
 import subprocess
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -20,6 +21,8 @@ from aiosmtpd.smtp import SMTP as Server
 from aiosmtpd.smtp import Envelope, Session
 
 from barid_testing.mail_system import Account, MailSystem
+
+from .front_door import FrontDoor
 
 THERE = "elsewhere.test"
 OUTSIDE = "outside.test"
@@ -69,22 +72,42 @@ def outside() -> Iterator[Outside]:
     controller.stop()
 
 
+@pytest.fixture(scope="session", params=["embedded", "cluster"])
+def size(request: pytest.FixtureRequest) -> str:
+    """Each test once on one machine's parts, once on a cluster's with two processes of each service, to which clients
+    come by turns."""
+    return str(request.param)
+
+
 @pytest.fixture(scope="session")
-def world(mail_systems: Callable[..., MailSystem], outside: Outside, tmp_path_factory: pytest.TempPathFactory) -> World:
-    """Each has the other's port as a route before that one has started."""
-    users = tmp_path_factory.mktemp("there") / "users"
-    users.write_text(f"postmaster@{THERE}:unused\n")
-    port = free_port()
-    there = mail_systems(
-        *("--hostname", f"mx.{THERE}", "--accounts", str(users)),
-        *("--route", f"example.test=127.0.0.1:{port}"),
+def world(mail_systems: Callable[..., MailSystem], size: str, outside: Outside) -> Iterator[World]:
+    """Each has the other's front door as a route before that one has started."""
+    here_door, there_door = FrontDoor(), FrontDoor()
+    options = {"size": size, "processes": 0 if size == "cluster" else None}
+    told = (
+        ("--hostname", "mail.example.test", *routes({THERE: there_door.port, OUTSIDE: outside.port})),
+        ("--hostname", f"mx.{THERE}", *routes({"example.test": here_door.port})),
     )
-    here = mail_systems(
-        *("--hostname", "mail.example.test", "--set", f"smtp_ingress.smtp_port={port}"),
-        *("--route", f"{THERE}={there.smtp.host}:{there.smtp.port}"),
-        *("--route", f"{OUTSIDE}=127.0.0.1:{outside.port}"),
-    )
-    return World(here, there, outside)
+    with ThreadPoolExecutor() as both:
+        here, there = both.map(lambda each: mail_systems(*each, **options), told)
+    here_door.target, there_door.target = lambda: here.smtp, lambda: there.smtp
+    there.account("postmaster", domain=THERE)
+    yield World(here, there, outside)
+    # Not at the end of all tests: systems of the other size come next.
+    for each in (here, there):
+        each.stop()
+    for door in (here_door, there_door):
+        door.close()
+
+
+@pytest.fixture(scope="session")
+def mail_system(world: World) -> MailSystem:
+    """One of them, for tests of a client with one system."""
+    return world.here
+
+
+def routes(ports: dict[str, int]) -> list[str]:
+    return [part for domain, port in ports.items() for part in ("--route", f"{domain}=127.0.0.1:{port}")]
 
 
 def free_port() -> int:

@@ -2,7 +2,6 @@
 stories end alike."""
 
 import asyncio
-import json
 import random
 from collections import Counter
 
@@ -20,10 +19,7 @@ pytestmark = pytest.mark.asyncio
 
 def doors(system: MailSystem) -> list[Endpoint]:
     """IMAP of every access node."""
-    found = json.loads((system.data / "running.json").read_text())
-    members = [each["imap"] for name, each in found.get("listeners", {}).items() if name.startswith("mss")]
-    parts = [address.rpartition(":") for address in members] or [(system.imap.host, ":", str(system.imap.port))]
-    return [Endpoint(host, int(port)) for host, _, port in parts]
+    return system.endpoints("imap")
 
 
 class Walk:
@@ -51,6 +47,7 @@ class Walk:
             on = self.rng.random() < 0.6
             await self.watcher.do(f"UID STORE {uid_set(uids)} {'+' if on else '-'}FLAGS.SILENT ({self.keyword})")
             self.marked |= dict.fromkeys(uids, on)
+            self.watcher.know_silently(uids, self.keyword, on)
 
     async def mark_by_number(self) -> None:
         """While others expunge: the number must mean what it meant to this session."""

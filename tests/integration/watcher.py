@@ -103,6 +103,12 @@ class Watcher:
         if any(not each.uid or each.flags is None for each in self.messages):
             await self.do("FETCH 1:* (UID FLAGS MODSEQ)")
 
+    def know_silently(self, uids: Iterable[int], flag: str, on: bool) -> None:
+        """Of one's own STORE with .SILENT, whose outcome the server need not tell (RFC 3501 §6.4.6)."""
+        for each in self.messages:
+            if each.uid in uids and each.flags is not None:
+                each.flags = each.flags | {flag} if on else each.flags - {flag}
+
     def view(self) -> dict[int, frozenset[str]]:
         """Of each message its flags, but for \\Recent, which belongs to one session."""
         return {each.uid: (each.flags or frozenset()) - {"\\Recent"} for each in self.messages}

@@ -73,11 +73,12 @@ class MailSystem(RunningSystem):
     def environment(self) -> dict[str, str]:
         """Where everything is, as variables for a program under test: `SMTP_HOST`, `SMTP_PORT`, and the same for each
         listener; `BARID_API` (a URL) and `BARID_API_KEY`."""
-        found = {"BARID_API": f"http://{self.admin.host}:{self.admin.port}", "BARID_API_KEY": self.api_key}
-        for name in RunningSystem.__annotations__:
-            endpoint = getattr(self, name, None)
-            if isinstance(endpoint, Endpoint) and name != "admin":
-                found |= {f"{name.upper()}_HOST": endpoint.host, f"{name.upper()}_PORT": str(endpoint.port)}
+        host, port = self.admin
+        found = {"BARID_API": f"http://{host}:{port}", "BARID_API_KEY": self.api_key}
+        for name in self.listeners:
+            host, port = self.next_endpoint(name)
+            if name != "admin":
+                found |= {f"{name.upper()}_HOST": host, f"{name.upper()}_PORT": str(port)}
         return found
 
     @property

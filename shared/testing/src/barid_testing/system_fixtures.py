@@ -40,18 +40,20 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def mail_systems(
     tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Config
 ) -> "Iterator[Callable[..., MailSystem]]":
-    """A factory for tests that need several, or special ones: `mail_systems(*options, processes=…)`.
+    """A factory for tests that need several, or special ones: `mail_systems(*options, processes=…, size=…)`.
 
-    Each has data and ports of its own and is stopped at the end of the session, if it wasn't before.
+    size: None is that of the command line. Each has data and ports of its own and is stopped at the end of the
+    session, if it wasn't before.
     """
     from .mail_system import MailSystem
 
     chosen = pytestconfig.getoption("--barid-processes")
     usual = chosen if chosen is not None else int(pytestconfig.getini("barid_processes"))
-    size = pytestconfig.getoption("--barid-size")
+    asked = pytestconfig.getoption("--barid-size")
     with ExitStack() as stack:
 
-        def start(*options: str, processes: int | None = None) -> MailSystem:
+        def start(*options: str, processes: int | None = None, size: str | None = None) -> MailSystem:
+            size = size or asked
             if size == "cluster":
                 # Not pytest's folder: it is closed to the user that root's PostgreSQL runs as.
                 folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="barid-")))
