@@ -8,7 +8,7 @@ import subprocess
 import sys
 import tomllib
 import zipfile
-from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from importlib.metadata import Distribution, PackageNotFoundError, distribution
 from pathlib import Path
 
@@ -22,6 +22,9 @@ PROJECTS = {
     canonicalize_name(tomllib.loads(path.read_text())["project"]["name"]): path.parent
     for path in [*ROOT.glob("shared/*/pyproject.toml"), *ROOT.glob("services/*/pyproject.toml")]
 }
+
+BUILDS_AT_ONCE = 4
+"""Each is a Python that mostly starts."""
 
 IMPORT_ALL = """
 import importlib, pkgutil, sys
@@ -68,22 +71,24 @@ def closure(name: str) -> tuple[set[str], dict[str, Distribution]]:
 
 
 @pytest.fixture(scope="session")
-def wheels(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Path]]:
+def wheels(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """Package → folder with its wheel unpacked."""
-    unpacked: dict[str, Path] = {}
-    for name, project in PROJECTS.items():
-        folder = tmp_path_factory.mktemp(name)
-        built = subprocess.run(
-            [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(folder / "dist")],
-            cwd=project,
-            capture_output=True,
-            text=True,
-        )
-        assert built.returncode == 0, built.stderr
-        with zipfile.ZipFile(next((folder / "dist").glob("*.whl"))) as wheel:
-            wheel.extractall(folder / "site")
-        unpacked[name] = folder / "site"
-    yield unpacked
+    folders = {name: tmp_path_factory.mktemp(name) for name in PROJECTS}
+    with ThreadPoolExecutor(BUILDS_AT_ONCE) as pool:
+        return dict(zip(PROJECTS, pool.map(build, PROJECTS.values(), folders.values()), strict=True))
+
+
+def build(project: Path, folder: Path) -> Path:
+    built = subprocess.run(
+        [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(folder / "dist")],
+        cwd=project,
+        capture_output=True,
+        text=True,
+    )
+    assert built.returncode == 0, built.stderr
+    with zipfile.ZipFile(next((folder / "dist").glob("*.whl"))) as wheel:
+        wheel.extractall(folder / "site")
+    return folder / "site"
 
 
 def test_the_workspace_has_the_packages_that_the_architecture_names() -> None:
