@@ -6,6 +6,7 @@ BIN := $(VENV)/bin
 PACKAGES := $(sort $(dir $(wildcard shared/*/pyproject.toml services/*/pyproject.toml)))
 STAMP := $(VENV)/.installed
 IMAGES := directory smtp-ingress relay mda mailstore mss admin nats postgres s3
+SIDE_BY_SIDE ?= 3
 
 .PHONY: help setup run test soak bench lint images images-test kube-validate kube-test lock clean
 
@@ -26,7 +27,7 @@ run: setup ## run the whole system on unprivileged ports with a demo domain; say
 	@$(BIN)/barid up
 
 test: setup lint ## every check: style, types, contracts of import, tests
-	$(BIN)/pytest
+	$(BIN)/pytest -n $(SIDE_BY_SIDE) --dist loadfile --no-loadscope-reorder
 
 soak: setup ## kill processes under load, 20 rounds, and the tests that take minutes or gigabytes
 	BARID_SOAK_ROUNDS=$${BARID_SOAK_ROUNDS:-20} $(BIN)/pytest tests/chaos
