@@ -123,6 +123,19 @@ async def test_pages_of_held_mails(desk: Desk) -> None:
     assert got == sorted(mail.mail_id for mail in mails)
 
 
+async def test_those_that_wait_are_counted(desk: Desk, mailstore: Mailstore) -> None:
+    await desk.bus.ensure_stream(Stream(ACCEPTED_STREAM, ("mail.v1.accepted.>",)))
+    mails = [make_mail("bob") for _ in range(3)]
+    for mail in mails:
+        await hold(desk, mail)
+    assert mailstore.doors is not None
+    count = mailstore.doors.store.held.count
+    assert await count() == 3
+    await act(desk, "release", Key(mail_id=mails[0].mail_id, n=0))
+    await act(desk, "discard", Key(mail_id=mails[1].mail_id, n=0))
+    assert await count() == 1
+
+
 async def test_the_trace_by_message_id(desk: Desk) -> None:
     mail = make_mail("bob", "carl", subject="where am I")
     rules = ["fileinto Junk"]

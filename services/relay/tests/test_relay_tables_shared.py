@@ -14,7 +14,7 @@ from barid_relay.adapters.doors import MIGRATIONS
 from barid_relay.adapters.tables.memory import TableMemory
 from barid_relay.adapters.tables.outbox import TableOutbox
 from barid_relay.adapters.tables.queue import TableQueue
-from barid_relay.adapters.tables.replicas import TableReplicas
+from barid_relay.adapters.tables.replicas import TableReplicas, leases
 from barid_relay.ports.hosts import Answer, Fate
 from barid_relay.ports.queue import Compose, Notices, Parcel, Result
 from barid_runtime.clock import SystemClock
@@ -298,3 +298,29 @@ async def test_rows_follow_the_settings_slice_by_slice(two: list[TableQueue], mo
     await two[0].enqueue(some_mails(25))
     await asyncio.gather(*[queue.recover(lambda domain: "=capture") for queue in two])
     assert len(await two[0].lease("=capture", FAR, 100, 60)) == 25
+
+
+async def test_each_can_tell_who_has_what_and_for_how_long_it_has_been_due(
+    two: list[TableQueue], databases: list[Database]
+) -> None:
+    first, second = (TableReplicas(database, f"relay {k}") for k, database in enumerate(databases))
+    for replica in (first, second):
+        await replica.beat(60)
+    await two[0].enqueue(some_mails(5))
+    now = int(SystemClock().now() * 1000)
+    await two[0].lease("x.test", FAR, 2, 60)
+    await two[1].lease("x.test", FAR, 1, 60)
+    for database in databases:
+        told = await database.read(leases)
+        assert [(each.what, each.holder, each.count, each.epoch) for each in told] == [
+            ("member", "relay 0", 1, None),
+            ("member", "relay 1", 1, None),
+            ("recipients", "relay 0", 2, 1),
+            ("recipients", "relay 1", 1, 1),
+        ]
+        assert all(now < each.until < now + 90_000 for each in told)
+    depth = await two[1].depth(now + 600_000)
+    assert depth.counts == {"due": 2, "deferred": 0, "leased": 3, "held": 0}
+    assert 590_000 < depth.overdue <= 660_000
+    await second.leave()
+    assert [each.holder for each in await databases[0].read(leases) if each.what == "member"] == ["relay 0"]

@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator
 import pytest
 import pytest_asyncio
 
+from barid_runtime import tracing
 from barid_runtime.bus.port import (
     Answer,
     Bus,
@@ -420,5 +421,57 @@ class DurableContract:
             await bus.publish_durable("contract.unmade.a", b"", message_id="1")
 
 
-class BusContract(RequestContract, EventContract, DurableContract):
+class TracingContract:
+    """What caused a message goes with it, where traces are made."""
+
+    @pytest.fixture
+    def traced(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(tracing, "door", object())
+
+    async def test_a_request_and_an_event_find_it_and_the_next_one_does_not(
+        self, bus: Bus, other_bus: Bus, traced: None
+    ) -> None:
+        heard: list[str] = []
+
+        async def hear(payload: bytes) -> bytes:
+            heard.append(tracing.incoming.get())
+            return b""
+
+        async def listen(payload: bytes) -> None:
+            heard.append(tracing.incoming.get())
+
+        await other_bus.serve("contract.caused", hear, queue="q")
+        await other_bus.subscribe("contract.caused.event", listen)
+        for traces in ("00-a-b-01,00-c-d-01", ""):
+            await bus.request("contract.caused", b"", traces=traces)
+        for traces in ("00-e-f-01", ""):
+            await bus.publish("contract.caused.event", b"", traces=traces)
+        async with asyncio.timeout(5):
+            while len(heard) < 4:
+                await asyncio.sleep(0.01)
+        assert heard == ["00-a-b-01,00-c-d-01", "", "00-e-f-01", ""]
+
+    async def test_work_brings_it_along(self, bus: Bus, traced: None) -> None:
+        await bus.ensure_stream(WORK)
+        consumer = await bus.consumer(WORK.name, durable="caused", subject="contract.work.caused")
+        await bus.publish_durable("contract.work.caused", b"1", message_id="caused 1", traces="00-a-b-01")
+        await bus.publish_durable("contract.work.caused", b"2", message_id="caused 2")
+        found = await fetch_all(consumer, 2)
+        assert [(each.payload, each.traces) for each in found] == [(b"1", "00-a-b-01"), (b"2", "")]
+        for each in found:
+            await each.ack()
+
+    async def test_who_makes_no_traces_is_told_of_none(self, bus: Bus, other_bus: Bus) -> None:
+        heard: list[str] = []
+
+        async def hear(payload: bytes) -> bytes:
+            heard.append(tracing.incoming.get())
+            return b""
+
+        await other_bus.serve("contract.untraced", hear, queue="q")
+        await bus.request("contract.untraced", b"", traces="00-a-b-01")
+        assert heard == [""]
+
+
+class BusContract(RequestContract, EventContract, DurableContract, TracingContract):
     """All of it."""
