@@ -1,45 +1,12 @@
 """Extensions over a real socket, on the real parts: one house for all, and a user of its own for each test."""
 
 import base64
-from collections.abc import AsyncIterator
-from itertools import count
-from pathlib import Path
 
 import pytest
-import pytest_asyncio
 
-from barid_runtime.bus.nats import connect
-
-from .house import House, Raw, letter, open_house
+from .house import House, Raw, letter
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
-
-_serial = count(1)
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def house(tmp_path_factory: pytest.TempPathFactory, nats_url: str) -> AsyncIterator[House]:
-    data: Path = tmp_path_factory.mktemp("extensions") / "data"
-    bus = await connect(nats_url, name="test")
-    try:
-        async with open_house(data, nats_url, bus) as house:
-            yield house
-    finally:
-        await bus.close()
-
-
-@pytest_asyncio.fixture(loop_scope="module")
-async def user(house: House) -> str:
-    name = f"user{next(_serial)}"
-    await house.people(name)
-    return name
-
-
-@pytest_asyncio.fixture(loop_scope="module")
-async def client(house: House, user: str) -> AsyncIterator[Raw]:
-    client = await house.imap(user)
-    yield client
-    client.close()
 
 
 async def three(client: Raw) -> None:
@@ -212,10 +179,10 @@ async def test_revision_2_is_spoken_when_it_is_enabled(client: Raw) -> None:
     assert await client.ok('STATUS "Entwürfe & mehr" (DELETED)') == ['* STATUS "Entwürfe & mehr" (DELETED 0)'.encode()]
 
 
-async def test_names_are_one_in_both_spellings(house: House, user: str, client: Raw) -> None:
+async def test_names_are_one_in_both_spellings(one_house: House, user: str, client: Raw) -> None:
     await client.ok("ENABLE UTF8=ACCEPT")
     await client.ok('CREATE "日本"')
-    other = await house.imap(user)
+    other = await one_house.imap(user)
     assert await other.ok('LIST "" &ZeVnLA-') == [b'* LIST (\\HasNoChildren) "/" &ZeVnLA-']
     assert (await client.ask("SELECT INBOX"))[1].startswith(b"OK")
     assert (await client.ask("SEARCH CHARSET UTF-8 SUBJECT x"))[1].startswith(b"BAD")

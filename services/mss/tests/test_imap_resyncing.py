@@ -1,37 +1,10 @@
 """QRESYNC and UIDONLY over a real socket: what a client is told that was away, and what one that stayed."""
 
-from collections.abc import AsyncIterator
-from itertools import count
-from pathlib import Path
-
 import pytest
-import pytest_asyncio
 
-from barid_runtime.bus.nats import connect
-
-from .house import House, Raw, letter, open_house
+from .house import House, Raw, letter
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
-
-_serial = count(1)
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def house(tmp_path_factory: pytest.TempPathFactory, nats_url: str) -> AsyncIterator[House]:
-    data: Path = tmp_path_factory.mktemp("resyncing") / "data"
-    bus = await connect(nats_url, name="test")
-    try:
-        async with open_house(data, nats_url, bus) as house:
-            yield house
-    finally:
-        await bus.close()
-
-
-@pytest_asyncio.fixture(loop_scope="module")
-async def user(house: House) -> str:
-    name = f"user{next(_serial)}"
-    await house.people(name)
-    return name
 
 
 async def five(house: House, user: str) -> tuple[Raw, bytes, bytes]:
@@ -44,12 +17,12 @@ async def five(house: House, user: str) -> tuple[Raw, bytes, bytes]:
     return client, told[b"UIDVALIDITY"], told[b"HIGHESTMODSEQ"]
 
 
-async def test_who_comes_back_is_told_what_went(house: House, user: str) -> None:
-    client, validity, modseq = await five(house, user)
+async def test_who_comes_back_is_told_what_went(one_house: House, user: str) -> None:
+    client, validity, modseq = await five(one_house, user)
     await client.ok("UID STORE 2,4 +FLAGS.SILENT (\\Deleted)")
     await client.ok("UID STORE 3 +FLAGS.SILENT (\\Flagged)")
     await client.ok("EXPUNGE")
-    back = await house.imap(user)
+    back = await one_house.imap(user)
     assert await back.ok("ENABLE QRESYNC") == [b"* ENABLED QRESYNC"]
     lines = await back.ok(b"SELECT INBOX (QRESYNC (%b %b))" % (validity, modseq))
     told = [line for line in lines if b"VANISHED" in line or b"FETCH" in line]
@@ -64,9 +37,9 @@ async def test_who_comes_back_is_told_what_went(house: House, user: str) -> None
     ]
 
 
-async def test_who_stayed_hears_of_it_by_uid(house: House, user: str) -> None:
-    client, _, _ = await five(house, user)
-    other = await house.imap(user)
+async def test_who_stayed_hears_of_it_by_uid(one_house: House, user: str) -> None:
+    client, _, _ = await five(one_house, user)
+    other = await one_house.imap(user)
     await other.ok("ENABLE QRESYNC")
     await other.ok("SELECT INBOX")
     await client.ok("UID STORE 2:3,5 +FLAGS.SILENT (\\Deleted)")
@@ -83,11 +56,11 @@ async def test_who_stayed_hears_of_it_by_uid(house: House, user: str) -> None:
     assert end.startswith(b"OK [HIGHESTMODSEQ ")
 
 
-async def test_messages_are_named_by_uid_alone(house: House, user: str) -> None:
-    client, _, _ = await five(house, user)
+async def test_messages_are_named_by_uid_alone(one_house: House, user: str) -> None:
+    client, _, _ = await five(one_house, user)
     await client.ok("UID STORE 1 +FLAGS.SILENT (\\Deleted)")
     await client.ok("EXPUNGE")
-    other = await house.imap(user)
+    other = await one_house.imap(user)
     await other.ok("ENABLE UIDONLY")
     assert b"UNSEEN" not in b"".join(await other.ok("SELECT INBOX"))
     assert (await other.ask("FETCH 1 FLAGS"))[1].startswith(b"BAD [UIDREQUIRED]")

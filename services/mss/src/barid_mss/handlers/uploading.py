@@ -81,6 +81,7 @@ class Upload:
         if len(self._items) + 1 >= MOST_MESSAGES:
             raise UserError("Too many messages at once", codes.LIMIT)
         await self._journal()
+        await self.discard()
         self._command = command
         self._chunks = []
         self._spool = self._scanner = None

@@ -12,7 +12,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from barid_protocols.imap.commands.list import BASE_SELECTIONS, RECURSIVEMATCH, SPECIAL_USE, SUBSCRIBED, List
+from barid_protocols.imap.commands.list import (
+    BASE_SELECTIONS,
+    CHILDREN,
+    RECURSIVEMATCH,
+    SPECIAL_USE,
+    SUBSCRIBED,
+    List,
+)
 from barid_protocols.imap.mailbox_names import parents
 from barid_protocols.imap.responses import MailboxAttribute, list_line
 
@@ -70,7 +77,7 @@ def _attributes(command: List, entry: Entry, *, has_children: bool) -> Iterable[
         yield MailboxAttribute.NONEXISTENT
     elif not entry.selectable:
         yield MailboxAttribute.NOSELECT
-    if entry.exists:
+    if entry.exists or CHILDREN in command.returns:
         yield MailboxAttribute.HAS_CHILDREN if has_children else MailboxAttribute.HAS_NO_CHILDREN
     if entry.subscribed and SUBSCRIBED in command.selections | command.returns:
         yield MailboxAttribute.SUBSCRIBED
