@@ -120,7 +120,9 @@ def start(
         process = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)
     while not (folder / "ready.json").exists():
         if process.poll() is not None or time.perf_counter() - began > 60:
-            raise RuntimeError((folder / "log").read_text()[-3000:])
+            last_words = (folder / "log").read_text()[-3000:]
+            System(process, folder, {}, 0.0).stop()
+            raise RuntimeError(last_words)
         time.sleep(0.005)
     seconds = time.perf_counter() - began
     return System(process, folder, json.loads((folder / "ready.json").read_text()), seconds)
