@@ -1,5 +1,6 @@
 """Backups of systems at work, put back elsewhere: nothing accepted before is missing, nothing is there twice."""
 
+import hashlib
 import json
 import os
 import secrets
@@ -118,8 +119,9 @@ class Saved:
         with Load(system, self.ann) as load:
             load.first.wait(30)
             self.certain = list(load.acknowledged)
-            self.backup = save(system.data, root)
-            self.acknowledged = load.acknowledged
+            made = barid("backup", "--to", root, "--data", system.data, "--json")
+            assert made.returncode == 0, made.stderr
+            self.backup = choose(root, json.loads(made.stdout)["name"])
         self.data = system.data
 
 
@@ -128,6 +130,8 @@ def test_all_that_was_accepted_before_is_back_once(saved: Saved, tmp_path: Path)
     assert list(verify(saved.backup)) == []
     done = barid("restore", "--from", saved.root, "--data", tmp_path / "second" / "data")
     assert done.returncode == 0, done.stderr
+    for private in (saved.root, tmp_path / "second" / "data"):
+        assert [path for path in private.rglob("*") if path.lstat().st_mode & 0o077] == []
     with a_system(tmp_path / "second") as system:
         seen = look_for(system, saved.ann, saved.certain)
         assert seen.uidvalidity > saved.before.uidvalidity
@@ -190,7 +194,7 @@ def test_a_restore_that_was_cut_off_is_seen_and_ended(saved: Saved, tmp_path: Pa
     assert refused.returncode != 0
     assert "a restore that did not end" in refused.stderr
     assert put_back(saved.root, system.data).rows == sum(
-        sum(tables.rows.values()) for tables in saved.backup.manifest.services.values()
+        sum(tables.rows.values()) for tables in choose(saved.root).manifest.services.values()
     )
     DataFolder(system.data).refuse_half_restored()
     assert not list(system.data.glob("*.draft*"))
@@ -272,6 +276,17 @@ def test_a_newer_programs_backup_is_refused(saved: Saved, tmp_path: Path) -> Non
     manifest.write_text("{")
     with pytest.raises(BackupError, match="no finished backup"):
         choose(tmp_path / "backups")
+
+
+def test_a_name_that_leads_out_of_the_journal_is_refused(saved: Saved, tmp_path: Path) -> None:
+    backup = save(saved.data, tmp_path / "backups")
+    sums = backup.folder / "SHA256SUMS"
+    sums.write_text(sums.read_text() + f"{'0' * 64}  packs/../../secrets/accounts.json\n")
+    manifest = backup.folder / "manifest.json"
+    digest = hashlib.sha256(sums.read_bytes()).hexdigest()
+    manifest.write_text(manifest.read_text().replace(backup.manifest.sums, digest))
+    with pytest.raises(BackupError, match=r"names what is none of a backup's: packs/\.\./"):
+        put_back(tmp_path / "backups", tmp_path / "data")
 
 
 @pytest.mark.parametrize("contents", CONTENTS, ids=lambda each: each.service)

@@ -32,6 +32,7 @@ SUMS = "SHA256SUMS"
 STRIDE = 1024 * 1024
 
 _NAME = re.compile(r"\d{8}T\d{6}Z")
+_STORED = re.compile(r"packs/([a-z][a-z0-9_]{0,30}\.[0-9A-Z]{26}/[0-9]{6}\.pack)|(objects/[0-9A-Z]{26})")
 _SUM = re.compile(r"([0-9a-f]{64})  (\S.*)")
 
 
@@ -102,14 +103,15 @@ class Backup:
         return read_sums(content.decode())
 
     def journal(self) -> dict[str, Path]:
-        """Name of a pack or large body → where its copy stands."""
+        """Name of a pack or large body → where its copy stands. Raises BackupError, also for a name that leads
+        elsewhere."""
         found: dict[str, Path] = {}
         for each in self.sums():
             name = each.removeprefix(f"{self.name}/")
-            if name.startswith("packs/"):
-                found[name.removeprefix("packs/")] = self.root / each
-            elif name.startswith("objects/"):
-                found[name] = self.root / each
+            if (match := _STORED.fullmatch(name)) is not None:
+                found[match[1] or match[2]] = self.root / each
+            elif not name.startswith("tables/"):
+                raise BackupError(f"{self.folder / SUMS} names what is none of a backup's: {each}")
         return found
 
     def table(self, service: str, table: str) -> Path:
@@ -219,10 +221,11 @@ def alone(root: Path) -> Iterator[None]:
     """While something is changed here. Raises BackupError if another is at it."""
     lock = os.open(root / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise BackupError(f"another backup into {root} is under way: wait for its end") from None
         yield
-    except BlockingIOError:
-        raise BackupError(f"another backup into {root} is under way: wait for its end") from None
     finally:
         os.close(lock)
 
