@@ -29,6 +29,7 @@ from barid_runtime.journal.s3 import aborts, copies, keys
 from barid_runtime.journal.s3.bodies import RETURNS, BucketBodies
 from barid_runtime.journal.s3.journal import BucketJournal
 from barid_runtime.objects.place import S3Place
+from barid_runtime.objects.port import ObjectsRefused
 from barid_runtime.objects.s3 import Bucket
 from barid_testing.contracts.journal import body_of, mail_of
 from barid_testing.faulty_device import BROKEN, FULL, FaultyDevice
@@ -295,6 +296,25 @@ async def test_a_bucket_that_we_may_not_make_is_said_in_one_line(
     with pytest.raises(JournalFailed, match="no such bucket; make it, or correct BARID_S3_BUCKET"):
         await append(journal)
     assert "\n" not in journal.problem
+    await journal.close()
+
+
+async def test_a_start_ends_where_the_store_refuses_us_and_goes_on_where_it_is_away(
+    root: Path, place: S3Place, faulty_s3: FaultyS3, capsys: pytest.CaptureFixture[str]
+) -> None:
+    wrong = dataclasses.replace(place, secret_key="hush")
+    journal = BucketJournal(root, "ingress", Bucket(wrong), wrong)
+    with pytest.raises(ObjectsRefused, match="look at BARID_S3_ACCESS_KEY") as refused:
+        await journal.probe()
+    assert "hush" not in str(refused.value)
+    await journal.close()
+
+    faulty_s3.fault = lambda method, path: 503
+    journal = BucketJournal(root, "ingress", Bucket(place), place)
+    await journal.probe()
+    assert "no store yet: mail is refused for now" in capsys.readouterr().out
+    faulty_s3.fault = lambda method, path: None
+    await append(journal)
     await journal.close()
 
 

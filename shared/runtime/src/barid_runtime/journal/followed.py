@@ -39,6 +39,10 @@ class Followed(Protocol):
     def listen(self, listener: Callable[[Committed], None]) -> None:
         """Hears of every durable batch, on the loop."""
 
+    async def probe(self) -> None:
+        """At a start: whether what it stands on takes us. Raises ObjectsRefused where only an operator mends that; a
+        store that is not there yet is logged."""
+
     def inherit(self) -> list[Inheritance]:
         """Take over what dead incarnations of the same service left. Blocks."""
 

@@ -57,6 +57,9 @@ class PackJournal(Appending):
         """This incarnation's folder; None before the first append."""
         return self._folder.name if self._folder else None
 
+    async def probe(self) -> None:
+        """Nothing: whoever reads the settings made the directory, and a full disk is the first append's to say."""
+
     def inherit(self) -> list[Inheritance]:
         return inherit(self.root, self.writer, self._device)
 

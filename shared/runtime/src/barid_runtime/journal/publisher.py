@@ -93,7 +93,8 @@ class Publisher:
         return self._telling.problem
 
     async def start(self) -> None:
-        """Returns at once; the bus may be away."""
+        """The bus may be away. Raises ObjectsRefused where a bucket is not ours to write."""
+        await self._journal.probe()
         loop = asyncio.get_running_loop()
         self._tasks = [
             loop.create_task(self._recover(), name="publisher-recovery"),

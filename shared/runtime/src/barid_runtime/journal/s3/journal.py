@@ -25,7 +25,7 @@ from typing import Any, TypeVar
 
 from ...clock import Clock
 from ...objects.place import S3Place
-from ...objects.port import ObjectError, ObjectStore
+from ...objects.port import ObjectError, ObjectsRefused, ObjectStore
 from .. import record
 from ..appending import DISK_RESERVE, Appending, log
 from ..batch import CommittedMail, Waiting
@@ -50,6 +50,9 @@ CHECK_EVERY = 15.0
 
 FIRST_PAUSE, LONGEST_PAUSE = 0.1, 5.0
 """Seconds between a PUT that failed and the next try."""
+
+PROBE_SECONDS = 5.0
+"""That a start waits for a store that may be there later."""
 
 REACHED = "reachable"
 """An object that needn't be there: whether the store says so is the question."""
@@ -134,6 +137,18 @@ class BucketJournal(Appending):
             except ObjectError as error:
                 log.warning("journal_copies_unchecked", reason=str(error), copies=len(self._copies))
         return found
+
+    async def probe(self) -> None:
+        """Whoever has a wrong key should hear it at the start, not from the first mail, two minutes after it came. A
+        listing, because its refusal says whether it is the key or the bucket that is wrong."""
+        try:
+            async with asyncio.timeout(PROBE_SECONDS):
+                await asyncio.to_thread(self._store.folders, "")
+        except ObjectsRefused:
+            raise
+        except (ObjectError, TimeoutError) as error:
+            reason = str(error) or f"{self._place.url}: no answer in {PROBE_SECONDS:.0f} s"
+            log.warning("no store yet: mail is refused for now", error=reason)
 
     async def reach(self) -> None:
         """Returns when the store has answered anything. Raises ObjectError. One question at a time: those that hang
