@@ -164,6 +164,8 @@ async def test_views_come_in_chunks_and_by_changes(desk: Desk) -> None:
     assert uids(view.uids) == [7, 26]
     assert uids(view.expunged) == [9]
     assert view.info.modseq == since + 3
+    view = await desk.view("bob", since_modseq=since, expunged_only=True)
+    assert (uids(view.uids), uids(view.expunged)) == ([], [9])
 
 
 async def test_summaries_stop_at_what_a_reply_holds(desk: Desk) -> None:
