@@ -61,7 +61,7 @@ def test_who_goes_on_waits_twice_as_long_each_time_and_some_hours_at_most(most: 
         now = tally.until
     assert waited == [min(BAN_FIRST * 2**n, BAN_MOST) for n in range(rounds)]
     tally = guessing.faded(tally, now + BANS_REMEMBERED, most)
-    assert tally == Tally(0.0, now + BANS_REMEMBERED, 0, tally.until)
+    assert tally == Tally(0.0, now + BANS_REMEMBERED)
 
 
 @settings(max_examples=100, deadline=None)

@@ -54,8 +54,8 @@ def limits_of(network: str, around: str, login: str | None, most: int) -> Limits
 def faded(tally: Tally, now: float, most: int) -> Tally:
     """As it is now. A clock that went back leaks nothing."""
     passed = max(0.0, now - tally.at)
-    bans = 0 if now >= tally.until + BANS_REMEMBERED else tally.bans
-    return Tally(max(0.0, tally.score - passed * most / WINDOW), max(now, tally.at), bans, tally.until)
+    bans, until = (0, 0.0) if now >= tally.until + BANS_REMEMBERED else (tally.bans, tally.until)
+    return Tally(max(0.0, tally.score - passed * most / WINDOW), max(now, tally.at), bans, until)
 
 
 def failed(tally: Tally, now: float, most: int) -> Tally:
