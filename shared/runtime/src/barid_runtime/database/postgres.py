@@ -16,7 +16,6 @@ What goes wrong, and what becomes of it:
 
 import asyncio
 import ssl
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, ClassVar, TypeVar
 from urllib.parse import urlsplit
@@ -38,11 +37,9 @@ from .port import (
 )
 from .statements import statement
 from .waiting import run, wait
+from .works import Work, Works
 
 T = TypeVar("T")
-
-BATCH_MOST = 512
-"""Works in one transaction: bounds how long the first of them waits for the last."""
 
 TRIES = 8
 """Runs of a batch that lost against another replica, or its connection. With the pauses between them 6 seconds: longer
@@ -129,13 +126,7 @@ def _translated(error: BaseException) -> BaseException:
         return ValueRefused("a value is none that the database holds")  # the driver's words repeat the value
     if isinstance(error, asyncpg.DiskFullError):
         return DatabaseFull("the database failed: no space left")
-    if (
-        _ends_connection(error)
-        or _lost_against_another(error)
-        or isinstance(
-            error, asyncpg.InsufficientResourcesError | asyncpg.PostgresSystemError | asyncpg.QueryCanceledError
-        )
-    ):
+    if _ends_connection(error) or _lost_against_another(error) or isinstance(error, _BUSY):
         return DatabaseError(f"the database failed: {str(error) or type(error).__name__}")
     return error
 
@@ -182,18 +173,6 @@ class PostgresCursor:
         return self._changes
 
 
-class _Work:
-    """One `write` that waits."""
-
-    __slots__ = ("done", "error", "result", "run")
-
-    def __init__(self, run: Callable[[Cursor], Any], done: asyncio.Future[Any]) -> None:
-        self.run = run
-        self.done = done
-        self.result: Any = None
-        self.error: BaseException | None = None
-
-
 class PostgresDatabase:
     """A Database. Make it with `open_postgres`; use it from one event loop."""
 
@@ -208,8 +187,7 @@ class PostgresDatabase:
         self._readers = readers
         self._pool: Any = None
         self._writer: Any = None
-        self._waiting: deque[_Work] = deque()
-        self._pump: asyncio.Task[None] | None = None
+        self._works = Works(self._commit_batch)
         self._measures = Measures(schema)
         self._measures.watch(lambda: self.connected)
         self._closed = False
@@ -249,32 +227,18 @@ class PostgresDatabase:
     async def write(self, work: Callable[[Cursor], T]) -> T:
         if self._closed:
             raise DatabaseError("the database is closed")
-        loop = asyncio.get_running_loop()
-        done: asyncio.Future[T] = loop.create_future()
-        self._waiting.append(_Work(work, done))
-        if self._pump is None or self._pump.done():
-            # Starts at the next turn of the loop, so works of this turn come into one transaction.
-            self._pump = loop.create_task(self._run_pump())
-        return await done
+        return await self._works.add(work)
 
-    async def _run_pump(self) -> None:
-        while self._waiting:
-            batch = [self._waiting.popleft() for _ in range(min(BATCH_MOST, len(self._waiting)))]
-            # Whoever was cancelled before it began need not happen.
-            batch = [work for work in batch if not work.done.cancelled()]
-            try:
-                await self._commit_some_time(batch)
-            except asyncio.CancelledError:
-                self._fail(batch, OutcomeUnknown("cancelled: it may have been committed"))
+    async def _commit_batch(self, batch: list[Work]) -> None:
+        try:
+            await self._commit_some_time(batch)
+        except Exception as error:
+            translated = _translated(error)
+            if translated is error:
                 raise
-            except Exception as error:
-                self._fail(batch, _translated(error))
-            except BaseException:
-                self._fail(batch, DatabaseError("a work ended the process"))
-                raise
-            self._settle(batch)
+            raise translated from error
 
-    async def _commit_some_time(self, batch: list[_Work]) -> None:
+    async def _commit_some_time(self, batch: list[Work]) -> None:
         pause = PAUSE_FIRST
         clock = asyncio.get_running_loop().time
         began = clock()
@@ -305,7 +269,7 @@ class PostgresDatabase:
                 ) from error
             raise
 
-    async def _begin(self, batch: list[_Work]) -> bool:
+    async def _begin(self, batch: list[Work]) -> bool:
         """Run the works inside a transaction that is left open; false if there is nothing to commit."""
         if not batch:
             return False
@@ -328,7 +292,7 @@ class PostgresDatabase:
             opening = "RELEASE work; SAVEPOINT work"
         return True
 
-    async def _run_alone(self, work: _Work, cursor: PostgresCursor) -> bool:
+    async def _run_alone(self, work: Work, cursor: PostgresCursor) -> bool:
         work.error = None
         try:
             work.result = await run(work.run, cursor)
@@ -353,22 +317,6 @@ class PostgresDatabase:
                 pass
         self._writer = None
         connection.terminate()
-
-    def _fail(self, batch: list[_Work], failure: BaseException) -> None:
-        for work in batch:
-            if work.error is None:
-                work.error = failure
-        self._settle(batch)
-
-    @staticmethod
-    def _settle(batch: list[_Work]) -> None:
-        for work in batch:
-            if work.done.done():
-                continue
-            if work.error is None:
-                work.done.set_result(work.result)
-            else:
-                work.done.set_exception(work.error)
 
     # --- reading
 
@@ -409,8 +357,7 @@ class PostgresDatabase:
         if self._closed:
             return
         self._closed = True
-        if self._pump is not None:
-            await asyncio.wait([self._pump])
+        await self._works.finish()
         if self._pool is not None:
             await self._pool.close()
         if self._writer is not None:

@@ -13,22 +13,19 @@ a row costs half of what an object mapper takes.
 
 import asyncio
 import os
-from collections import deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Literal, TypeVar
 
 import apsw
 
 from .measures import Measures
 from .port import Cursor, DatabaseError, DatabaseFull, OutcomeUnknown
 from .sqlite_connection import SqliteCursor, connect, is_ours, own, refused, translated
+from .works import Work, Works
 
 T = TypeVar("T")
-
-BATCH_MOST = 512
-"""Works in one transaction: bounds how long the first of them waits for the last, and how long the loop is held."""
 
 
 def open_database(path: Path, *, synchronous: Literal["FULL", "NORMAL", "OFF"] = "FULL") -> "SqliteDatabase":
@@ -40,18 +37,6 @@ def open_database(path: Path, *, synchronous: Literal["FULL", "NORMAL", "OFF"] =
     except BaseException:
         os.close(lock)
         raise
-
-
-class _Work:
-    """One `write` that waits."""
-
-    __slots__ = ("done", "error", "result", "run")
-
-    def __init__(self, run: Callable[[Cursor], Any], done: asyncio.Future[Any]) -> None:
-        self.run = run
-        self.done = done
-        self.result: Any = None
-        self.error: BaseException | None = None
 
 
 class SqliteDatabase:
@@ -66,8 +51,7 @@ class SqliteDatabase:
         self._heavy: apsw.Connection | None = None
         self._write_cursor = SqliteCursor(self._writer)
         self._read_cursor = SqliteCursor(self._reader)
-        self._waiting: deque[_Work] = deque()
-        self._pump: asyncio.Task[None] | None = None
+        self._works = Works(self._commit_batch)
         # One thread for commits, one for heavy reads: neither may wait for the other.
         self._commits = ThreadPoolExecutor(1, thread_name_prefix=f"{path.stem}-commit")
         self._reads = ThreadPoolExecutor(1, thread_name_prefix=f"{path.stem}-read")
@@ -79,58 +63,25 @@ class SqliteDatabase:
     async def write(self, work: Callable[[Cursor], T]) -> T:
         if self._closed:
             raise DatabaseError(f"{self.path} is closed")
+        return await self._works.add(work)
+
+    async def _commit_batch(self, batch: list[Work]) -> None:
         loop = asyncio.get_running_loop()
-        done: asyncio.Future[T] = loop.create_future()
-        self._waiting.append(_Work(work, done))
-        if self._pump is None or self._pump.done():
-            # Starts at the next turn of the loop, so works of this turn come into one transaction.
-            self._pump = loop.create_task(self._run_pump(loop))
-        return await done
+        began = loop.time()
+        try:
+            if self._run(batch):
+                await self._make_durable(loop)
+                self._measures.transaction(loop.time() - began)
+                self._measures.works(len(batch))
+        except asyncio.CancelledError:
+            raise  # a commit may be under way: the connection is not ours
+        except BaseException as error:
+            self._undo()
+            if isinstance(error, apsw.Error):
+                raise translated(error) from error
+            raise
 
-    async def _run_pump(self, loop: asyncio.AbstractEventLoop) -> None:
-        while self._waiting:
-            batch = [self._waiting.popleft() for _ in range(min(BATCH_MOST, len(self._waiting)))]
-            # Whoever was cancelled before it began need not happen.
-            batch = [work for work in batch if not work.done.cancelled()]
-            began = loop.time()
-            try:
-                if self._run(batch):
-                    await self._make_durable(loop)
-                    self._measures.transaction(loop.time() - began)
-                    self._measures.works(len(batch))
-            except OutcomeUnknown as error:
-                self._undo()
-                self._fail(batch, error)
-            except apsw.Error as error:
-                self._undo()
-                self._fail(batch, translated(error))
-            except asyncio.CancelledError:
-                # The loop is being torn down around us, with a commit perhaps under way: the connection is not ours.
-                self._fail(batch, OutcomeUnknown("cancelled: it may have been committed"))
-                raise
-            except BaseException:
-                self._undo()
-                self._fail(batch, DatabaseError("a work ended the process"))
-                raise
-            self._settle(batch)
-
-    def _fail(self, batch: list[_Work], failure: DatabaseError) -> None:
-        for work in batch:
-            if work.error is None:
-                work.error = failure
-        self._settle(batch)
-
-    @staticmethod
-    def _settle(batch: list[_Work]) -> None:
-        for work in batch:
-            if work.done.done():
-                continue
-            if work.error is None:
-                work.done.set_result(work.result)
-            else:
-                work.done.set_exception(work.error)
-
-    def _run(self, batch: list[_Work]) -> bool:
+    def _run(self, batch: list[Work]) -> bool:
         """Run the works inside a transaction; false if there is nothing left to commit."""
         if not batch:
             return False
@@ -216,8 +167,7 @@ class SqliteDatabase:
         if self._closed:
             return
         self._closed = True
-        if self._pump is not None:
-            await asyncio.wait([self._pump])
+        await self._works.finish()
         loop = asyncio.get_running_loop()
         await loop.run_in_executor(self._reads, self._close_readers)
         # The last connection to close copies the log into the file, which may take a while: not on the loop.
