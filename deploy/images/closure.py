@@ -1,5 +1,5 @@
-"""What a service needs: its entries of requirements.lock (--lock), or the folders of our own packages (--folders). Behind
-that: requirements beside its own.
+"""What a service needs: its entries of requirements.lock (--lock), or the folders of our own packages (--folders).
+Behind that: requirements beside its own.
 
 Run by a Python that has the whole lock installed: what a distribution needs is read from its metadata.
 """

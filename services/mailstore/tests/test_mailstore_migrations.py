@@ -1,7 +1,7 @@
 """The schema: its migrations are in order, and the snapshot is what they lead to."""
 
 from barid_mailstore.adapters.tables.store import MIGRATIONS
-from barid_runtime.database.migrations import check
+from barid_runtime.database.snapshots import check
 
 
 def test_migrations() -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 import apsw
 import pytest
 
-from barid_runtime.database import migrations
+from barid_runtime.database import migrations, snapshots
 from barid_runtime.database.port import DatabaseError
 
 EXAMPLE = Path(__file__).parent / "example_migrations"
@@ -89,7 +89,7 @@ async def test_a_snapshot_makes_a_new_file_without_alembic(
     package: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (package / "schema.sql").write_text(migrations.snapshot("letters_migrations"))
-    assert migrations.check("letters_migrations") == []
+    assert snapshots.check("letters_migrations") == []
 
     async def no_process(*arguments: object, **options: object) -> None:
         raise AssertionError("Alembic was started")
@@ -110,13 +110,13 @@ async def test_a_stale_snapshot_is_ignored_and_reported(package: Path, tmp_path:
     await migrations.migrate(path, "letters_migrations")
     assert "wrong" not in tables(path)
     assert migrations.present(path) == "0002"
-    (fault,) = migrations.check("letters_migrations")
+    (fault,) = snapshots.check("letters_migrations")
     assert "stale" in fault
 
 
 def test_check_names_what_is_wrong(package: Path) -> None:
-    assert migrations.check("letters_migrations") == []
+    assert snapshots.check("letters_migrations") == []
     (package / "versions" / "0003_orphan.py").write_text(
         'revision = "0003"\ndown_revision = "0001"\ndef upgrade():\n    pass\n'
     )
-    assert migrations.check("letters_migrations") == ["0003_orphan.py: down_revision must be '0002'"]
+    assert snapshots.check("letters_migrations") == ["0003_orphan.py: down_revision must be '0002'"]

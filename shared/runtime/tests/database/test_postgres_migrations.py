@@ -12,8 +12,8 @@ import pytest_asyncio
 
 from barid_runtime.database import postgres_migrations as migrations
 from barid_runtime.database.embedded import EmbeddedPostgres
-from barid_runtime.database.migrations import check
 from barid_runtime.database.port import DatabaseError
+from barid_runtime.database.snapshots import check
 
 EXAMPLE = Path(__file__).parent / "example_migrations"
 PACKAGE = "letters_migrations"

@@ -31,8 +31,8 @@ class NewRecipient:
 
 @dataclass(frozen=True, slots=True)
 class NewMail:
-    """smtputf8: its header can't travel without. uncertain: it may have been sent before the tables were restored from a
-    backup; its rows are held."""
+    """smtputf8: its header can't travel without. uncertain: it may have been sent before the tables were restored
+    from a backup; its rows are held."""
 
     mail_id: str
     at: int

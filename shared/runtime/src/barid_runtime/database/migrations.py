@@ -5,11 +5,11 @@ How a service declares them: a package, by custom called `barid_<service>.adapte
 - `versions/NNNN_what.py`: Alembic migrations in one line, `revision = "NNNN"` as in the file's name and
   `down_revision` the one before (None for the first); `upgrade()` uses `op.execute(…)` or `op.create_table(…)`.
 - `schema.sql` and `schema.postgres.sql` (optional): what all of them lead to, made by
-  `python -m barid_runtime.database.migrations --snapshot <package>`. A new file, or schema, is made from it in some
-  milliseconds instead of the second that Alembic takes. It says its revision and is ignored unless that is the newest.
+  `python -m barid_runtime.database.snapshots <package>`. A new file, or schema, is made from it in some milliseconds
+  instead of the second that Alembic takes. It says its revision and is ignored unless that is the newest.
 
-and a test that calls `check(package)`, which says what is wrong with them. Then, in `start`, before `open_database`:
-`await migrate(path, package)`.
+and a test that calls `snapshots.check(package)`, which says what is wrong with them. Then, in `start`, before
+`open_database`: `await migrate(path, package)`.
 
 The newest revision is read from the file names, the present one from the table `alembic_version`: when they agree,
 nothing is imported and nothing done. Otherwise Alembic runs in a process of its own, so that it and SQLAlchemy (30 MB)
@@ -32,8 +32,8 @@ import apsw
 
 from .port import DatabaseError
 
-_VERSION_FILE = re.compile(r"^(\d{4})_\w+\.py$")
-_SNAPSHOT = "schema.sql"
+VERSION_FILE = re.compile(r"^(\d{4})_\w+\.py$")
+SNAPSHOT = "schema.sql"
 SNAPSHOT_HEAD = "-- revision "
 
 STDERR_MOST = 2_000
@@ -48,7 +48,7 @@ def folder_of(package: str) -> Path:
 def newest(package: str) -> str:
     """The revision that the code at hand needs. Raises DatabaseError if the package has no migrations."""
     versions = (folder_of(package) / "versions").iterdir()
-    found = [match[1] for path in versions if (match := _VERSION_FILE.match(path.name))]
+    found = [match[1] for path in versions if (match := VERSION_FILE.match(path.name))]
     if not found:
         raise DatabaseError(f"{package} has no migrations")
     return max(found)
@@ -101,7 +101,7 @@ def _alone(path: Path) -> Iterator[None]:
         yield
 
 
-def snapshot_at_hand(package: str, needed: str, name: str = _SNAPSHOT) -> str | None:
+def snapshot_at_hand(package: str, needed: str, name: str = SNAPSHOT) -> str | None:
     """The text of such a file if it is of that revision."""
     try:
         text = (folder_of(package) / name).read_text()
@@ -199,43 +199,10 @@ def snapshot(package: str) -> str:
     return f"{SNAPSHOT_HEAD}{needed}\n{statements};\n\nINSERT INTO alembic_version VALUES ('{needed}');\n"
 
 
-def check(package: str) -> list[str]:
-    """What is wrong with a package's migrations; for its test. Runs Alembic in this process."""
-    from alembic.script import ScriptDirectory
-
-    faults = []
-    folder = folder_of(package)
-    revisions = {r.revision: r for r in ScriptDirectory(str(folder)).walk_revisions()}
-    before = None
-    for name in sorted(path.name for path in (folder / "versions").glob("*.py")):
-        match = _VERSION_FILE.match(name)
-        if name == "__init__.py":
-            continue
-        if match is None or match[1] not in revisions:
-            faults.append(f"{name}: the name must be NNNN_what.py, and its `revision` NNNN")
-            continue
-        if revisions[match[1]].down_revision != before:
-            faults.append(f"{name}: down_revision must be {before!r}")
-        before = match[1]
-    from . import postgres_migrations
-
-    for name, make in ((_SNAPSHOT, snapshot), (postgres_migrations.SNAPSHOT, postgres_migrations.snapshot)):
-        if not faults and (folder / name).exists() and (folder / name).read_text() != make(package):
-            faults.append(f"{name} is stale: python -m {__name__} --snapshot {package}")
-    return faults
-
-
 def _main(arguments: list[str]) -> int:
     if len(arguments) not in (2, 3):
-        usage = f"usage: python -m {__spec__.name} FILE PACKAGE [REVISION] | --snapshot PACKAGE"
-        print(usage, file=sys.stderr)  # noqa: T201
+        print(f"usage: python -m {__spec__.name} FILE PACKAGE [REVISION]", file=sys.stderr)  # noqa: T201
         return 2
-    if arguments[0] == "--snapshot":
-        from . import postgres_migrations
-
-        (folder_of(arguments[1]) / _SNAPSHOT).write_text(snapshot(arguments[1]))
-        (folder_of(arguments[1]) / postgres_migrations.SNAPSHOT).write_text(postgres_migrations.snapshot(arguments[1]))
-        return 0
     _upgrade(Path(arguments[0]), *arguments[1:])
     return 0
 
