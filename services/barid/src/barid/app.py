@@ -74,7 +74,7 @@ def up(
     size: Annotated[
         SizeMode,
         typer.Option(
-            help="cluster (experimental): with three nats-servers, PostgreSQL, an S3 server and several processes of"
+            help="cluster: with three nats-servers, PostgreSQL, an S3 server and several processes of"
             " each service, to try on this machine what runs on many"
         ),
     ] = SizeMode.embedded,
