@@ -237,6 +237,44 @@ async def test_a_server_that_dies_comes_back_with_all_that_was_committed(
         assert [record.getMessage() for record in caplog.records if record.name.startswith("asyncpg")] == []
 
 
+async def test_readers_go_where_the_writer_goes(
+    folder: "contextlib.AbstractContextManager[str]", postgres_server: EmbeddedPostgres
+) -> None:
+    """A server whose transactions only read stands in for a standby; the roles change while readers are connected."""
+    with folder as place:
+        Path(place).chmod(0o711)
+        first = EmbeddedPostgres(Path(place), options={"fsync": "off"})
+        await first.start()
+        for server in (first, postgres_server):
+            await _as_admin(server, "CREATE ROLE mover LOGIN PASSWORD 'sesame'", "CREATE DATABASE moving OWNER mover")
+        await _as_admin(postgres_server, "ALTER DATABASE moving SET default_transaction_read_only = on")
+        hosts = f"127.0.0.1:{postgres_server.port},127.0.0.1:{first.port}"
+        db = await open_postgres(f"postgresql://mover:sesame@{hosts}/moving", schema="public", name="test")
+        try:
+            await db.write(make_table)
+            await db.write(insert(1))
+            assert await ids(db) == [1]
+
+            await _as_admin(postgres_server, "ALTER DATABASE moving RESET default_transaction_read_only")
+            await _as_admin(first, "ALTER SYSTEM SET default_transaction_read_only = on", "SELECT pg_reload_conf()")
+            while await db.write(lambda cursor: cursor.one("SHOW default_transaction_read_only")) != ("on",):
+                await asyncio.sleep(0.01)
+            await db.write(make_table)
+            await db.write(insert(2))
+            assert await asyncio.gather(*[ids(db) for _ in range(4)]) == [[2]] * 4
+        finally:
+            await db.close()
+            await _as_admin(postgres_server, "DROP DATABASE moving WITH (FORCE)", "DROP ROLE mover")
+            await first.stop()
+
+
+async def _as_admin(server: EmbeddedPostgres, *statements: str) -> None:
+    admin = await asyncpg.connect(server.url())
+    for each in statements:
+        await admin.execute(each)
+    await admin.close()
+
+
 async def test_nobody_gets_the_port_while_the_server_is_down(
     folder: "contextlib.AbstractContextManager[str]",
 ) -> None:

@@ -11,7 +11,8 @@ What goes wrong, and what becomes of it:
 - it is lost while COMMIT is under way: nobody can tell. The works fail with OutcomeUnknown, whoever asked asks again,
   and every handler is idempotent;
 - a server that only reads (a standby, or a primary that was demoted): the connection is given up, and the next one
-  looks for the primary among all hosts of the URL.
+  looks for the primary among all hosts of the URL. Readers look for it too, and anew whenever the writer has to: a
+  read meets no error on a server that another one has overtaken.
 """
 
 import asyncio
@@ -209,6 +210,7 @@ class PostgresDatabase:
                 timeout=CONNECT_SECONDS,
                 command_timeout=COMMAND_SECONDS,
                 server_settings=self._settings,
+                target_session_attrs="read-write",
             )
         except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
             raise unusable(self._url, error) from error
@@ -245,6 +247,7 @@ class PostgresDatabase:
         for left in range(TRIES - 1, -1, -1):
             try:
                 if self._writer is None or self._writer.is_closed():
+                    await self._pool.expire_connections()
                     self._writer = await self._connect()
                 if not await self._begin(batch):
                     return
