@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 import secrets
+import shutil
 import smtplib
 import subprocess
 import sys
@@ -170,6 +171,35 @@ def test_older_backups_go_with_what_only_they_needed(saved: Saved, tmp_path: Pat
     assert [each.name for each in look_at(root).finished] == [second.name]
     assert list(verify(second)) == []
     assert (large.exists(), alone.parent.exists()) == (True, False)
+
+
+def test_what_the_journal_has_lost_stays_in_the_newest_backup_or_keeps_the_older_ones(
+    saved: Saved, tmp_path: Path
+) -> None:
+    data, root = tmp_path / "data", tmp_path / "backups"
+    put_back(saved.root, data)
+    first = save(data, root)
+    assert first.manifest.packs > 0
+    assert first.manifest.objects > 0
+    names = first.journal().keys()
+    shutil.rmtree(data / "journal")
+    made = barid("backup", "--to", root, "--data", data, "--keep", 1)
+    assert made.returncode == 0, made.stderr
+    assert "the journal has lost" in made.stderr
+    (second,) = look_at(root).finished
+    assert second.name != first.name
+    assert second.journal().keys() == names
+    assert list(verify(second)) == []
+    # A copy that rotted is none.
+    (large,) = root.glob("objects/*")
+    large.write_bytes(large.read_bytes()[:-1] + b"?")
+    made = barid("backup", "--to", root, "--data", data, "--keep", 1, "--json")
+    assert made.returncode == 1
+    assert json.loads(made.stdout)["missing"] == [f"objects/{large.name}"]
+    assert "no older backup was removed" in made.stderr
+    assert [each.name for each in look_at(root).finished] == [second.name, choose(root).name]
+    assert second.name != choose(root).name
+    assert large.exists()
 
 
 def test_a_backup_that_was_cut_off_is_none(saved: Saved, tmp_path: Path) -> None:

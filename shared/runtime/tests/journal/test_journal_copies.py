@@ -1,5 +1,6 @@
 """A journal copied while it is written to, and put elsewhere."""
 
+import dataclasses
 import hashlib
 import io
 from collections.abc import AsyncIterator
@@ -20,6 +21,7 @@ from barid_runtime.journal.port import OBJECT_ABOVE
 from barid_runtime.journal.s3 import keys
 from barid_runtime.journal.s3.aborts import mark
 from barid_runtime.objects.place import S3Place
+from barid_runtime.objects.port import ObjectsRefused
 from barid_runtime.objects.s3 import Bucket
 from barid_testing.contracts.journal import body_of
 
@@ -92,6 +94,15 @@ async def test_what_holds_nothing_whole_is_no_copy(journal: PackJournal, root: P
     assert LocalSource(root).copy(stored, io.BytesIO()) is None
     pack.unlink()
     assert LocalSource(root).copy(stored, io.BytesIO()) is None
+
+
+def test_who_saves_a_bucket_never_makes_one(tmp_path: Path, s3_place: S3Place) -> None:
+    other = dataclasses.replace(s3_place, bucket=f"{s3_place.bucket}-misspelt")
+    for _ in range(2):
+        source = open_source(JournalPlace(tmp_path / "none", other))
+        with pytest.raises(ObjectsRefused, match="there is no such bucket"):
+            list(source.packs())
+        source.close()
 
 
 async def test_from_a_folder_into_a_bucket_and_back(

@@ -62,8 +62,9 @@ class Tables:
 @dataclass(frozen=True, slots=True)
 class Manifest:
     """began, ended: epoch ms. All mail that was accepted before `began` is in the backup. packs, objects: how many.
-    size: bytes of them. missing: packs that the tables name and that were nowhere. sums: SHA-256 of SHA256SUMS.
-    journal: whether packs and large bodies are in it, or tables alone."""
+    size: bytes of them. missing: packs that the tables name and that were nowhere. rescued: those that the journal had
+    lost and a backup before this one still had. sums: SHA-256 of SHA256SUMS. journal: whether packs and large bodies
+    are in it, or tables alone."""
 
     program: str
     kind: Literal["embedded", "cluster"]
@@ -76,6 +77,7 @@ class Manifest:
     missing: tuple[str, ...]
     sums: str
     journal: bool = True
+    rescued: tuple[str, ...] = ()
     format: int = FORMAT
 
 
@@ -153,7 +155,8 @@ def _read_manifest(path: Path) -> Manifest:
         if found["format"] > FORMAT:
             raise BackupError(f"{path}: made by a newer program ({found['program']}): use that one")
         services = {name: Tables(each["revision"], each["rows"]) for name, each in found.pop("services").items()}
-        return Manifest(**(found | {"services": services, "missing": tuple(found["missing"])}))
+        lost = {name: tuple(found.get(name, ())) for name in ("missing", "rescued")}
+        return Manifest(**(found | {"services": services} | lost))
     except OSError as error:
         raise BackupError(f"{path}: {error.strerror}") from error
     except (ValueError, LookupError, TypeError, AttributeError) as error:

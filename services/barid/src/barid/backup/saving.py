@@ -7,7 +7,7 @@ Packs first, then the instant of all tables, then the packs that came meanwhile:
 2. A snapshot of each service's tables (`contents.py` says in which order).
 3. What was written during 1, up to the last whole record of packs that are still open. So every mail that was accepted
    before the beginning is in the backup, and every pack that a row names: nothing is deleted younger than an hour, and
-   1 is repeated until it is quicker than that.
+   1 is repeated until it is quicker than that. A pack that the journal has lost is taken from the backups before.
 4. The rows.
 5. The checksums, then the manifest.
 
@@ -65,8 +65,9 @@ AT_ONCE = 4
 async def back_up(
     places: Places, root: Path, *, keep: int = 0, journal: bool = True, report: Progress = silent
 ) -> Backup:
-    """Into the folder of backups `root`. keep: how many remain there, this one included; 0 is all. journal: else tables
-    alone. Raises BackupError, DatabaseError, JournalError, ObjectError, OSError; nothing that counts is left then."""
+    """Into the folder of backups `root`. keep: how many remain there, this one included; 0 is all, and so it is if this
+    one has not all that its tables name: an older one may. journal: else tables alone. Raises BackupError,
+    DatabaseError, JournalError, ObjectError, OSError; nothing that counts is left then."""
     await asyncio.to_thread(root.mkdir, parents=True, exist_ok=True, mode=0o700)
     with alone(root):
         folder = await asyncio.to_thread(_new_folder, root)
@@ -75,9 +76,10 @@ async def back_up(
         except BaseException:
             await asyncio.to_thread(shutil.rmtree, folder, True)
             raise
-        if keep:
+        made = choose(root, folder.name)
+        if keep and not made.manifest.missing:
             await asyncio.to_thread(prune, root, keep)
-        return choose(root, folder.name)
+        return made
 
 
 def _new_folder(root: Path) -> Path:
@@ -99,6 +101,7 @@ class _Saving:
         self._known = _known_sums(root)
         self._sums: dict[str, str] = {}
         self._bytes = 0
+        self._rescued: list[str] = []
         self._source: JournalSource
 
     async def run(self) -> None:
@@ -113,7 +116,8 @@ class _Saving:
             for contents in CONTENTS:
                 snapshots[contents.service] = await open_snapshot(self._places.tables[contents.service])
             await asyncio.to_thread(self._copy_journal, cuts=True)
-            missing = await self._missing(snapshots)
+            lost = await self._lost(snapshots)
+            missing = await asyncio.to_thread(lambda: tuple(name for name in lost if not self._rescue(name)))
             tables = {contents.service: await self._tables(contents, snapshots) for contents in CONTENTS}
         finally:
             for snapshot in snapshots.values():
@@ -167,8 +171,8 @@ class _Saving:
         new.replace(path)
         return digest
 
-    async def _missing(self, snapshots: Mapping[str, Snapshot]) -> tuple[str, ...]:
-        """Packs that rows name and that the journal does not have: lost before us."""
+    async def _lost(self, snapshots: Mapping[str, Snapshot]) -> tuple[str, ...]:
+        """Packs that rows name and that the journal does not have."""
         if not self._journal:
             return ()
         named: set[str] = set()
@@ -177,6 +181,20 @@ class _Saving:
                 named |= {row[0] for row in await snapshots[contents.service].all(contents.referenced)}
         copied = {path.removeprefix(f"{self._folder.name}/").removeprefix("packs/") for path in self._sums}
         return tuple(sorted(named - copied))
+
+    def _rescue(self, name: str) -> bool:
+        """Whether a backup before this one has it whole. A cut copy is not: rows may name what came behind it."""
+        path = self._path(Stored(name, 0))
+        digest = self._known.get(path)
+        try:
+            if digest is None or checksum(self._root / path) != digest:
+                return False
+        except OSError:
+            return False
+        self._sums[path] = digest
+        self._bytes += (self._root / path).stat().st_size
+        self._rescued.append(name)
+        return True
 
     # --- tables
 
@@ -227,6 +245,7 @@ class _Saving:
             objects=objects,
             size=self._bytes,
             missing=missing,
+            rescued=tuple(self._rescued),
             sums=hashlib.sha256(text).hexdigest(),
             journal=self._journal,
         )

@@ -1,7 +1,7 @@
 """`barid backup` and `barid restore`.
 
-Exit codes: 0 done; 1 refused, or a backup that is damaged; 2 wrong usage; else of sysexits(3), as `barid up` has them:
-69 a database or a store, 73 and 77 folders, 74 the disk, 75 in use, 78 settings.
+Exit codes: 0 done; 1 refused, or a backup that is damaged or lacks mail; 2 wrong usage; else of sysexits(3), as
+`barid up` has them: 69 a database or a store, 73 and 77 folders, 74 the disk, 75 in use, 78 settings.
 """
 
 import contextlib
@@ -74,17 +74,25 @@ def backup(
     manifest = made.manifest
     if as_json:
         typer.echo(printable_json(_told_of(made)))
-        return
-    typer.echo(
-        f"{made.folder}: {_size(manifest.size)}, {manifest.packs} packs, {manifest.objects} large bodies, "
-        f"{sum(sum(each.rows.values()) for each in manifest.services.values())} rows"
-    )
-    if manifest.missing:
+    else:
         typer.echo(
-            f"barid backup: {len(manifest.missing)} packs that messages need were not in the journal, the first is"
-            f" {manifest.missing[0]}; `barid doctor --deep` says more",
+            f"{made.folder}: {_size(manifest.size)}, {manifest.packs} packs, {manifest.objects} large bodies, "
+            f"{sum(sum(each.rows.values()) for each in manifest.services.values())} rows"
+        )
+    if manifest.rescued:
+        typer.echo(
+            f"barid backup: the journal has lost {len(manifest.rescued)} packs that messages need, the first is"
+            f" {manifest.rescued[0]}; they are in this backup, from an earlier one. `barid doctor --deep` says more",
             err=True,
         )
+    if manifest.missing:
+        typer.echo(
+            f"barid backup: {len(manifest.missing)} packs that messages need were neither in the journal nor whole in"
+            f" the shared folders, the first is {manifest.missing[0]}; no older backup was removed, for it may have"
+            " them. `barid doctor --deep` says more",
+            err=True,
+        )
+        raise typer.Exit(EXIT_REFUSED)
 
 
 @app.command("list")
@@ -221,6 +229,7 @@ def _told_of(backup: "Backup") -> dict[str, Any]:
         "size": manifest.size,
         "rows": {name: sum(each.rows.values()) for name, each in manifest.services.items()},
         "missing": list(manifest.missing),
+        "rescued": list(manifest.rescued),
     }
 
 

@@ -5,7 +5,8 @@ apart by status; without a region it asks for one, and fails the same way; it go
 size is given; what it reads of a stream it holds in memory, a part at a time.
 
 A bucket that is not there is made by whoever finds that out first, if the key may: a new installation needs no step for
-it. Later it is a calamity, which a new and empty one would hide: who has seen the bucket never makes it.
+it. Later it is a calamity, which a new and empty one would hide: a process that has seen the bucket never makes it, and
+neither does who only looks. A process that starts anew does not know.
 """
 
 import io

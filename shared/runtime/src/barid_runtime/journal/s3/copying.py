@@ -16,7 +16,8 @@ CONNECTIONS = 8
 
 class BucketSource:
     def __init__(self, place: S3Place) -> None:
-        self._store = Bucket(place, connections=CONNECTIONS)
+        # An empty bucket in the place of one that vanished, or by a wrong name, would be saved as if nothing were lost.
+        self._store = Bucket(place, connections=CONNECTIONS, makes=False)
 
     def packs(self) -> Iterator[Stored]:
         refused = {keys.name_in(each.key) for each in self._store.below(keys.ABORTED)}
