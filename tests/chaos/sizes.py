@@ -18,8 +18,8 @@ QUICK = (
 
 PUT_SECONDS = 12
 PUT_MARGIN = 4
-"""Together more than any process stands still (ruin.STANDSTILL): a writer that sleeps longer over a PUT can't know
-whether others have taken its mail for accepted."""
+"""Together more than any process stands still (ruin.STANDSTILL): a writer that sleeps longer over a PUT may
+refuse what others have delivered. No body is lost by it, but its sender, who tries again, has the mail twice."""
 
 LEASE_SECONDS = 6
 """Less than a process stands still, so that another relay takes over what it has in hand."""

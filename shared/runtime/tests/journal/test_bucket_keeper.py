@@ -12,6 +12,7 @@ import pytest_asyncio
 from barid_runtime.ids import new_mail_id
 from barid_runtime.journal.port import OBJECT_ABOVE, BodyUnavailable, JournalFailed
 from barid_runtime.journal.s3 import closed, keys, listing
+from barid_runtime.journal.s3.aborts import mark
 from barid_runtime.journal.s3.journal import BucketJournal
 from barid_runtime.journal.s3.keeper import ABORTED_KEPT, DELETE_AGE, BucketKeeper
 from barid_runtime.objects.place import PUT_MARGIN, S3Place
@@ -107,6 +108,24 @@ async def test_a_refused_pack_does_not_count_wherever_it_stands(
     assert await keeper.collect(nobody, 0.0) == []
     assert not packs_in(store)
     assert not aborted_in(store)
+
+
+async def test_a_refused_pack_that_was_delivered_all_the_same_stays(
+    keeper: BucketKeeper, journal: BucketJournal, store: Bucket, clock: ManualClock, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Its writer stood still over a PUT whose answer was lost, and marks it when the reconciler has delivered it."""
+    _, ref = await append(journal)
+    assert [state.name for state in await keeper.states()] == [ref.pack]
+    mark(store, ref.pack)
+    assert packs_in(store) == [ref.pack]
+    assert await keeper.still_open([ref.pack]) == set()
+    clock._now += ABORTED_KEPT + 1
+    await keeper.collect(everybody, 0.0)
+    await keeper.collect(everybody, 0.0)
+    assert packs_in(store) == aborted_in(store) == [ref.pack]
+    assert capsys.readouterr().out.count("journal_refused_pack_delivered") == 1
+    await keeper.collect(nobody, 0.0)
+    assert packs_in(store) == aborted_in(store) == []
 
 
 async def test_closed_packs_are_listed_once_a_round_and_known_after_a_restart(

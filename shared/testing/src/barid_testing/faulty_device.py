@@ -16,6 +16,7 @@ class FaultyDevice(Device):
         self.fail: dict[str, int] = {}
         self.free_bytes: int | None = None
         self.synced: list[int] = []
+        self.synced_folders: list[Path] = []
 
     def _check(self, operation: str) -> None:
         if operation in self.fail:
@@ -47,6 +48,10 @@ class FaultyDevice(Device):
     def truncate(self, fd: int, size: int) -> None:
         self._check("truncate")
         super().truncate(fd, size)
+
+    def sync_folder(self, path: Path) -> None:
+        super().sync_folder(path)
+        self.synced_folders.append(path)
 
     def free(self, path: Path) -> int:
         return super().free(path) if self.free_bytes is None else self.free_bytes

@@ -1,6 +1,7 @@
 """The abort list in the bucket: packs whose PUT was given up, which may stand there all the same, now or later.
 
-The mark stays when the pack is deleted: a PUT whose answer was lost may arrive at the store after both.
+A mark deletes nothing: a writer that stood still may write it after others took its mail for accepted and delivered it.
+The keeper deletes the pack when it has asked who refers to it, and then the mark.
 """
 
 import asyncio
@@ -65,7 +66,3 @@ class Aborts:
 def mark(store: ObjectStore, pack: str) -> None:
     """Blocks. Raises ObjectError if it is not marked."""
     store.put(keys.aborted_key(pack), b"\n")
-    key = keys.pack_key(pack)
-    assert key is not None
-    with contextlib.suppress(ObjectError):
-        store.delete([key])

@@ -80,6 +80,7 @@ class Copies:
         """A large body was sent from this file, which moves here. Raises OSError."""
         (folder / KEPT).mkdir(exist_ok=True)
         kept = path.replace(folder / KEPT / mail_id)
+        self._device.sync_folder(folder)  # `kept/` may be new, whoever made it
         self._device.sync_folder(kept.parent)
         self._add(Copy(f"{keys.OBJECTS}{mail_id}", kept, now, published=True))
         return kept

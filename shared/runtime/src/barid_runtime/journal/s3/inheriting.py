@@ -1,8 +1,8 @@
 """What a dead incarnation left in its folder, brought to the bucket. Everything here blocks.
 
 A copy counts if it is whole: then it was sent, or may as well be now, and is published again unless it stands in
-`kept/`. One that is not whole was being written: nobody was told that we have it, unless its PUT was done, which the
-bucket knows.
+`kept/`, or was refused, as the local list or the bucket's says. One that is not whole was being written: nobody was
+told that we have it, unless its PUT was done, which the bucket knows.
 """
 
 from pathlib import Path
@@ -67,8 +67,15 @@ def _take_stock(folder: WriterFolder, store: ObjectStore, found: Inheritance) ->
     for file in sorted(aborted):
         mark(store, f"{folder.name}/{file}")
         (folder.path / file).unlink(missing_ok=True)
-    for path in packs_of(folder.path):
+    copies = list(packs_of(folder.path))
+    marks = store.below(keys.aborted_prefix(folder.name)) if copies else ()
+    marked = {keys.name_in(each.key) for each in marks}
+    for path in copies:
         name = f"{folder.name}/{path.name}"
+        if name in marked:
+            found.notes.append(f"{name} was refused; its copy is removed")
+            path.unlink()
+            continue
         data = path.read_bytes()
         if not is_whole(data):
             found.notes.append(f"{name} was not written to its end; its copy is removed")

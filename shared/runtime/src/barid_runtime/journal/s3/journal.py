@@ -9,8 +9,9 @@ States of a pack, and what a crash leaves in each:
     sent        in the bucket and in its synced copy; 250 was given. The copy is published by the next start of this
                 service in this directory; if that is lost too, the reconciler finds the pack by listing
     published   the copy waits in `kept/` for the end of its grace
-    refused     tried for `put_seconds`, or its copy could not be written: named in the local abort list, then in the
-                bucket's, then 451 is given. If neither list can be written it may come back: twice at worst, never lost
+    refused     tried for `put_seconds`, or its copy could not be written: named in the local abort list, its copy
+                removed, named in the bucket's, then 451 is given. Either list suffices. If neither can be written it
+                may come back: twice at worst, never lost. What stands of it in the bucket goes if nothing needs it
 
 A directory that dies with its machine (as an emptyDir does) costs nothing but the grace.
 """
@@ -316,9 +317,12 @@ class BucketJournal(Appending):
         records = [(mail.ref.offset, mail.mail_id) for mail in image.committed.mails]
         try:
             await self._in(self._executor, add_aborted, folder.path, file, records)
-            await self._in(self._executor, self._copies.drop, name)
         except OSError as error:
             self._on_trouble(f"the abort list could not be written: {error.strerror}")
+        try:  # whatever became of the list: a copy that it doesn't name would be sent again
+            await self._in(self._executor, self._copies.drop, name)
+        except OSError as error:
+            self._on_trouble(f"the copy of a refused pack could not be removed: {error.strerror}")
         await self._aborts.name(name)
 
     async def _keep_object(self, mail_id: str, spool: SpoolFile) -> Callable[[], None]:

@@ -5,13 +5,14 @@ Every pack here is sealed, and complete once it is old enough: its own publisher
 """
 
 import asyncio
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
 from barid_contracts.mail import Accepted
 
 from ...clock import Clock
+from ...logging import get_logger
 from ...objects.place import KEEP_MOST, PUT_MARGIN
 from ...objects.port import Listed, ObjectError, ObjectMissing, ObjectStore
 from .. import lookup, record, scan
@@ -27,7 +28,8 @@ DELETE_AGE = 2 * KEEP_MOST
 """Seconds before anything is deleted: no local copy is left then that would bring it back."""
 
 ABORTED_KEPT = 86_400.0
-"""Seconds that the mark of a refused pack stays: its PUT may arrive late, but not a day."""
+"""Seconds that a refused pack and its mark stay: its PUT may arrive late, but not a day. Longer while rows
+refer to it."""
 
 TAIL = 64 * 1024
 """Bytes read at a pack's end: a footer of 900 mails."""
@@ -49,6 +51,8 @@ ASK = 1_000
 
 T = TypeVar("T")
 
+log = get_logger("journal.keeper")
+
 
 class BucketKeeper:
     """put_seconds: the longest deadline of a PUT of any writer. margin: seconds beyond it before a
@@ -63,6 +67,7 @@ class BucketKeeper:
         self._entries: dict[str, list[Entry]] = {}
         self._remembered = 0
         self._collected = ""
+        self._told: set[str] = set()
         self._turn = asyncio.Lock()
 
     async def states(self) -> list[PackState]:
@@ -205,7 +210,8 @@ class BucketKeeper:
             left = mine - closed_packs(self._store, folder)
             if left:
                 there = {keys.name_in(each.key) for each in self._store.below(keys.folder_prefix(folder))}
-                found |= left & there
+                refused = {keys.name_in(each.key) for each in self._store.below(keys.aborted_prefix(folder))}
+                found |= (left & there) - refused
         return found
 
     async def close(self, pack: str) -> None:
@@ -216,15 +222,14 @@ class BucketKeeper:
         before = now - max(grace, DELETE_AGE)
         packs = await self._ask(lambda: self._closed_before(before))
         objects = await self._ask(lambda: self._unnamed_objects(now, now - max(grace, OBJECT_GRACE, DELETE_AGE)))
-        names = [*packs, *objects]
         gone: list[str] = []
-        for at in range(0, len(names), ASK):
-            asked = names[at : at + ASK]
-            kept = await referenced(asked)
-            dead = [name for name in asked if name not in kept]
+        async for dead, _ in _sorted_out([*packs, *objects], referenced):
             await self._ask(lambda dead=dead: self._store.delete([_key(name) for name in dead]))  # type: ignore[misc]
             gone += dead
-        await self._ask(lambda: self._forget_aborted(now - ABORTED_KEPT))
+        refused = await self._ask(lambda: self._refused_before(now - ABORTED_KEPT))
+        async for dead, kept in _sorted_out(refused, referenced):
+            await self._ask(lambda dead=dead: self._forget_refused(dead))  # type: ignore[misc]
+            self._tell_delivered(kept)
         return gone
 
     def _closed_before(self, before: float) -> list[str]:
@@ -267,13 +272,21 @@ class BucketKeeper:
         }
         return [each.key for each in old if each.key not in in_use and keys.pack_key(each.key) is not None]
 
-    def _forget_aborted(self, before: float) -> None:
-        for marked in self._store.below(keys.ABORTED):
-            name = keys.name_in(marked.key)
-            if name is not None and marked.modified < before:
-                # First the pack, or it would count while its mark is gone.
-                self._store.delete([_key(name)])
-                self._store.delete([marked.key])
+    def _refused_before(self, before: float) -> list[str]:
+        old = [keys.name_in(each.key) for each in self._store.below(keys.ABORTED) if each.modified < before]
+        return [name for name in old if name is not None]
+
+    def _forget_refused(self, packs: Sequence[str]) -> None:
+        # First the packs, or they would count while their marks are gone.
+        self._store.delete([_key(name) for name in packs])
+        self._store.delete([keys.aborted_key(name) for name in packs])
+
+    def _tell_delivered(self, packs: Sequence[str]) -> None:
+        """Refused, and rows refer to them: they stay, with their marks. Said once."""
+        for name in packs:
+            if name not in self._told:
+                self._told.add(name)
+                log.warning("journal_refused_pack_delivered", pack=name)
 
     async def _ask(self, work: Callable[[], T]) -> T:
         """One at a time, for what is remembered is shared."""
@@ -284,6 +297,14 @@ class BucketKeeper:
                 raise BodyMissing(str(error)) from error
             except ObjectError as error:
                 raise BodyUnavailable(str(error)) from error
+
+
+async def _sorted_out(names: list[str], referenced: Referenced) -> AsyncIterator[tuple[list[str], list[str]]]:
+    """Those that nothing refers to, and the others, ASK at a time."""
+    for at in range(0, len(names), ASK):
+        asked = names[at : at + ASK]
+        kept = await referenced(asked)
+        yield [name for name in asked if name not in kept], [name for name in asked if name in kept]
 
 
 def _key(pack: str) -> str:

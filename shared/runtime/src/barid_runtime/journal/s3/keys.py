@@ -63,7 +63,13 @@ def pack_key(name: str) -> str | None:
 
 
 def aborted_key(pack: str) -> str:
-    return f"{ABORTED}{hour_of(pack.partition('/')[0])}/{pack}"
+    folder, _, file = pack.partition("/")
+    return f"{aborted_prefix(folder)}{file}"
+
+
+def aborted_prefix(folder: str) -> str:
+    """Below it stand the marks of a writer's refused packs."""
+    return f"{ABORTED}{hour_of(folder)}/{folder}/"
 
 
 def closed_prefix(folder: str) -> str:
