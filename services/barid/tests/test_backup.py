@@ -1,5 +1,6 @@
 """Backups of systems at work, put back elsewhere: nothing accepted before is missing, nothing is there twice."""
 
+import asyncio
 import hashlib
 import json
 import os
@@ -12,6 +13,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -20,6 +22,7 @@ from barid.backup.contents import CONTENTS
 from barid.backup.layout import BackupError, choose, prune
 from barid.backup.layout import look as look_at
 from barid.backup.places import by_settings
+from barid.backup.restoring import restore
 from barid.backup.verifying import verify
 from barid.folder import DataFolder, FolderError
 from barid_runtime.database.copies import open_draft, open_snapshot
@@ -230,6 +233,27 @@ def test_a_restore_that_was_cut_off_is_seen_and_ended(saved: Saved, tmp_path: Pa
     assert not list(system.data.glob("*.draft*"))
 
 
+def test_a_restore_into_a_folders_own_database_is_ended_wherever_it_was_cut_off(
+    saved: Saved, tmp_path: Path, postgres_server: object
+) -> None:
+    url = _new_database(postgres_server, f"cut_{secrets.token_hex(4)}")
+    folder = DataFolder(tmp_path)
+    places = replace(by_settings(tmp_path, database_url=url), folder=folder, own_database=True)
+
+    def again() -> int:
+        return asyncio.run(restore(choose(saved.root), places)).rows
+
+    rows = again()
+    with pytest.raises(BackupError, match="with rows in it"):
+        again()
+    # As one leaves it that was killed when all tables were there.
+    folder.restoring_file.write_text(f"{choose(saved.root).name}\n")
+    with pytest.raises(FolderError, match="did not end"):
+        folder.refuse_half_restored()
+    assert again() == rows
+    folder.refuse_half_restored()
+
+
 def test_what_is_damaged_is_named(saved: Saved, tmp_path: Path) -> None:
     backup = save(saved.data, tmp_path / "backups")
     table = backup.table("mailstore", "message")
@@ -374,8 +398,6 @@ def test_from_files_to_postgresql_and_a_bucket_and_back(
 
 
 def _new_database(server: object, name: str) -> str:
-    import asyncio
-
     import asyncpg
 
     from barid_runtime.database.embedded import EmbeddedPostgres
@@ -406,8 +428,11 @@ def test_the_cluster_size_on_one_machine(saved: Saved) -> None:
         folder.chmod(0o711)
         (folder / "one").mkdir()
         cluster = MailSystem(folder / "one", ["--size", "cluster"], processes=0)
-        done = barid("restore", "--from", saved.root, "--data", cluster.data, "--size", "cluster")
-        assert done.returncode == 0, done.stderr
+        for cut_off in ("", choose(saved.root).name):
+            if cut_off:
+                DataFolder(cluster.data).restoring_file.write_text(f"{cut_off}\n")
+            done = barid("restore", "--from", saved.root, "--data", cluster.data, "--size", "cluster")
+            assert done.returncode == 0, done.stderr
         refused = barid("backup", "--data", cluster.data, "--to", folder / "backups")
         assert refused.returncode == 1
         assert "does not run" in refused.stderr

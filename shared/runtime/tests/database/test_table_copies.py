@@ -9,7 +9,7 @@ from pathlib import Path
 import asyncpg
 import pytest
 
-from barid_runtime.database.copies import holds_rows, is_in_use, open_draft, open_snapshot
+from barid_runtime.database.copies import holds_rows, is_in_use, open_draft, open_snapshot, publish
 from barid_runtime.database.door import Place, open_at
 from barid_runtime.database.embedded import EmbeddedPostgres
 from barid_runtime.database.port import DatabaseError, Value
@@ -116,6 +116,24 @@ async def test_a_draft_that_was_left_behind_is_begun_anew(empty: Place) -> None:
         await open_snapshot(empty)
     await make(empty, "0002")
     assert await everything(empty) == ROWS
+
+
+async def test_drafts_of_one_database_become_the_tables_together(
+    tmp_path: Path, postgres_server: EmbeddedPostgres
+) -> None:
+    places = [Place(tmp_path / "none", postgres_server.url(), schema) for schema in ("one", "two")]
+    drafts = [await open_draft(place, PACKAGE, "0002") for place in places]
+    for draft in drafts:
+        await draft.fill("thing", COLUMNS, given(ROWS))
+    await _drop("two_draft", postgres_server.url())
+    with pytest.raises(DatabaseError, match="two_draft"):
+        await publish(drafts)
+    assert not await holds_rows(places[0], ())
+    drafts[1] = await open_draft(places[1], PACKAGE, "0002")
+    await publish(drafts)
+    assert [await holds_rows(place, ()) for place in places] == [True, False]
+    for place in places:
+        await _drop(place.schema, place.url)
 
 
 async def test_a_snapshot_is_of_one_instant(empty: Place) -> None:

@@ -3,7 +3,7 @@ laid them into its data folder."""
 
 import contextlib
 from collections.abc import AsyncIterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -23,12 +23,14 @@ OBJECTS = "objects"
 
 @dataclass(frozen=True, slots=True)
 class Places:
-    """tables: by service. folder: where everything is in files of one folder."""
+    """tables: by service. folder: that a restore owns and marks meanwhile, if there is one. own_database: PostgreSQL
+    stands in it, so nobody runs on the tables while the mark is there."""
 
     kind: Literal["embedded", "cluster"]
     tables: Mapping[str, Place]
     journal: JournalPlace
     folder: DataFolder | None = None
+    own_database: bool = False
 
 
 def by_settings(data: Path, **given: Any) -> Places:
@@ -98,7 +100,8 @@ async def to_be_filled(data: Path, *, size: str) -> AsyncIterator[Places]:
     try:
         await database.start()
         await objects.start()
-        yield _of_ground(data, database.port, objects.place.url)
+        places = _of_ground(data, database.port, objects.place.url)
+        yield replace(places, folder=DataFolder(data), own_database=True)
     finally:
         await objects.stop()
         await database.stop()

@@ -5,9 +5,12 @@
 3. The tables, as drafts beside their places: filled at the revision that they had, brought up to ours, and told that
    they were restored (`restored` of each service says what that means).
 4. The journal is told which packs are done with: those that the restored tables say.
-5. The drafts become the tables.
+5. The drafts become the tables: those in one database of PostgreSQL at once, files one after the other.
 
-The same restore may be run again after a crash. A data folder is marked meanwhile, so that nobody runs on a half.
+The same restore may be run again after a crash. A data folder of either size is marked meanwhile, so that nobody runs
+on a half. A PostgreSQL elsewhere has no mark and needs none: until 5 its schemas are empty, then it is done. Only where
+services have databases of their own can some be filled and others not: a second run refuses those that are, until
+somebody drops their schemas.
 
 At the next start the reconciler compares the packs with the tables: what was accepted after the instant of the tables
 is delivered to accounts here, once, and what goes elsewhere is held for a decision.
@@ -20,7 +23,7 @@ from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from barid_runtime.database.copies import holds_rows, is_in_use, open_draft
+from barid_runtime.database.copies import holds_rows, is_in_use, open_draft, publish
 from barid_runtime.database.copying import Draft
 from barid_runtime.database.door import open_at
 from barid_runtime.database.migrations import newest
@@ -124,6 +127,8 @@ async def _check_tables_are_empty(places: Places, again: bool) -> None:
             place.file.unlink(missing_ok=True)
         if await is_in_use(place):
             raise BackupError(f"schema {place.schema} is in use: stop all services first")
+        if again and places.own_database:
+            continue
         if await holds_rows(place, contents.left_out):
             raise BackupError(_not_empty(f"schema {place.schema} with rows in it" if place.url else str(place.file)))
 
@@ -163,8 +168,7 @@ class _Restoring:
                 await self._fill(contents, drafts)
             await asyncio.to_thread(self._target.finish, names, self._closed)
             # The mailstore last: it is what begins to look at the journal.
-            for draft in reversed(list(drafts.values())):
-                await draft.publish()
+            await publish(list(reversed(drafts.values())))
         except BaseException:
             for draft in drafts.values():
                 await draft.discard()

@@ -28,6 +28,22 @@ async def open_draft(place: Place, package: str, revision: str) -> Draft:
     return await open_file(place, package, revision)
 
 
+async def publish(drafts: Sequence[Draft]) -> None:
+    """The last one last. Those of one database of PostgreSQL are published together, whole or not at all; others each
+    for itself. Raises DatabaseError."""
+    places: dict[str, list[Place]] = {}
+    for draft in reversed(drafts):
+        if draft.place.url:
+            places.setdefault(draft.place.url, []).append(draft.place)
+    for draft in drafts:
+        if not draft.place.url:
+            await draft.publish()
+    for some in reversed(places.values()):
+        from .postgres_copying import publish as publish_schemas
+
+        await publish_schemas(some)
+
+
 async def holds_rows(place: Place, without: Sequence[str]) -> bool:
     """Whether anything is in the tables, but for those named. Raises DatabaseError."""
     if place.url:

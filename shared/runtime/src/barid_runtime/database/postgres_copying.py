@@ -22,6 +22,10 @@ _COLUMNS = (
 )
 
 
+_DRAFT = "_draft"
+"""Behind a schema's name."""
+
+
 @contextmanager
 def _translated(url: str) -> Iterator[None]:
     try:
@@ -117,12 +121,21 @@ async def open_draft(place: Place, package: str, revision: str) -> "PostgresDraf
     return draft
 
 
+async def publish(drafts: Sequence[Place]) -> None:
+    """Of one database, and in one transaction: a service that starts meanwhile sees all of them or none."""
+    async with _connected(drafts[0]) as connection, connection.transaction():
+        for place in drafts:
+            schema = place.schema.removesuffix(_DRAFT)
+            await connection.execute(f'DROP SCHEMA IF EXISTS "{schema}" CASCADE')
+            await connection.execute(f'ALTER SCHEMA "{place.schema}" RENAME TO "{schema}"')
+
+
 class PostgresDraft:
     """publish: what stood in the place, empty tables at most, is thrown away."""
 
     def __init__(self, place: Place) -> None:
         self._place = place
-        self.place = replace(place, schema=f"{place.schema}_draft")
+        self.place = replace(place, schema=f"{place.schema}{_DRAFT}")
 
     async def fill(self, table: str, columns: Sequence[str], rows: AsyncIterable[Sequence[Sequence[Value]]]) -> None:
         schema = self.place.schema
@@ -143,10 +156,7 @@ class PostgresDraft:
                     )
 
     async def publish(self) -> None:
-        schema = self._place.schema
-        async with _connected(self._place) as connection, connection.transaction():
-            await connection.execute(f'DROP SCHEMA IF EXISTS "{schema}" CASCADE')
-            await connection.execute(f'ALTER SCHEMA "{self.place.schema}" RENAME TO "{schema}"')
+        await publish([self.place])
 
     async def discard(self) -> None:
         async with _connected(self._place) as connection:
