@@ -5,10 +5,24 @@ from collections.abc import Callable
 from pathlib import Path
 
 from barid_contracts.mail import BodyRef
+from barid_runtime.clock import Clock
 from barid_runtime.journal.followed import Journal
 from barid_runtime.journal.s3 import keys
+from barid_runtime.objects.place import S3Place
 from barid_runtime.objects.port import ObjectStore
+from barid_runtime.objects.s3 import Bucket
 from barid_testing.contracts.journal import body_of, mail_of
+
+
+class BucketOfTime(Bucket):
+    """A store whose clock is moved by hand; what was put has its real time."""
+
+    def __init__(self, place: S3Place, clock: Clock) -> None:
+        super().__init__(place)
+        self._clock = clock
+
+    def now(self) -> float:
+        return self._clock.now()
 
 
 async def append(journal: Journal, size: int = 1000, seed: int = 0, **owed: int) -> tuple[str, BodyRef]:

@@ -10,20 +10,31 @@ import pytest
 import pytest_asyncio
 
 from barid_runtime.ids import new_mail_id
+from barid_runtime.journal import folder
 from barid_runtime.journal.port import OBJECT_ABOVE, BodyUnavailable, JournalFailed
 from barid_runtime.journal.s3 import closed, keys, listing
 from barid_runtime.journal.s3.aborts import mark
 from barid_runtime.journal.s3.journal import BucketJournal
 from barid_runtime.journal.s3.keeper import ABORTED_KEPT, DELETE_AGE, BucketKeeper
 from barid_runtime.objects.place import PUT_MARGIN, S3Place
+from barid_runtime.objects.port import Listed
 from barid_runtime.objects.s3 import Bucket
 from barid_testing.faulty_s3 import FaultyS3
 from barid_testing.fixtures import ManualClock
 
-from .bucket_rig import aborted_in, append, packs_in
+from .bucket_rig import BucketOfTime, aborted_in, append, packs_in
 
 PUT_SECONDS = 1.0
 OLD = PUT_SECONDS + PUT_MARGIN + 1
+DAY = 86_400.0
+
+
+class OfAge(Bucket):
+    """All in it was put OLD seconds earlier than it was."""
+
+    def below(self, prefix: str, *, after: str = "") -> Iterator[Listed]:
+        for each in super().below(prefix, after=after):
+            yield dataclasses.replace(each, modified=each.modified - OLD)
 
 
 @pytest.fixture
@@ -32,8 +43,8 @@ def place(s3_place: S3Place, faulty_s3: FaultyS3) -> S3Place:
 
 
 @pytest.fixture
-def store(place: S3Place) -> Iterator[Bucket]:
-    bucket = Bucket(place)
+def store(place: S3Place, clock: ManualClock) -> Iterator[Bucket]:
+    bucket = BucketOfTime(place, clock)
     yield bucket
     bucket.close()
 
@@ -44,8 +55,8 @@ def clock() -> ManualClock:
 
 
 @pytest.fixture
-def keeper(store: Bucket, clock: ManualClock) -> BucketKeeper:
-    return BucketKeeper(store, clock, PUT_SECONDS)
+def keeper(store: Bucket) -> BucketKeeper:
+    return BucketKeeper(store, PUT_SECONDS)
 
 
 @pytest_asyncio.fixture
@@ -140,7 +151,7 @@ async def test_closed_packs_are_listed_once_a_round_and_known_after_a_restart(
         await keeper.close(name)
     assert [state.name for state in await keeper.states()] == names[3:]
     assert faulty_s3.counts["PUT"] == before + 1
-    other = BucketKeeper(store, clock, PUT_SECONDS)
+    other = BucketKeeper(store, PUT_SECONDS)
     assert [state.name for state in await other.states()] == names[3:]
     assert await other.still_open([*names, "ingress.00000000000000000000000000/000001.pack", "../x"]) == {names[3]}
 
@@ -153,23 +164,56 @@ async def test_an_hour_that_is_done_with_is_not_listed_again(
     await keeper.states()
     clock._now += listing.LATE + 3600
     assert await keeper.states() == []
-    folder = ref.pack.partition("/")[0]
-    assert store.size(f"{keys.closed_prefix(folder)}{keys.ALL}")
+    writer = ref.pack.partition("/")[0]
+    assert store.size(f"{keys.closed_prefix(writer)}{keys.ALL}")
     assert await keeper.still_open([ref.pack]) == set()
-    other = BucketKeeper(store, clock, PUT_SECONDS)
+    other = BucketKeeper(store, PUT_SECONDS)
     await other.states()
     faulty_s3.requests.clear()
     await other.states()
-    assert not [path for _, path in faulty_s3.requests if folder in path]
+    assert not [path for _, path in faulty_s3.requests if writer in path]
     # A writer that comes back after long has another pack of that hour.
-    closed.reopen(store, folder)
-    key = keys.pack_key(f"{folder}/000002.pack")
+    closed.reopen(store, writer)
+    key = keys.pack_key(f"{writer}/000002.pack")
     assert key is not None
     original = keys.pack_key(ref.pack)
     assert original is not None
     store.put(key, store.get(original))
     clock._now += listing.LOOK_AGAIN + 1
-    assert [state.name for state in await other.states()] == [f"{folder}/000002.pack"]
+    assert [state.name for state in await other.states()] == [f"{writer}/000002.pack"]
+
+
+@pytest.mark.parametrize("ahead", [DAY, -DAY])
+async def test_a_folder_in_use_is_not_done_with_whatever_the_clocks_say(
+    tmp_path: Path, place: S3Place, store: Bucket, monkeypatch: pytest.MonkeyPatch, ahead: float
+) -> None:
+    """The mailstore's clock is a day ahead, or the writer's a day behind."""
+    writers, keepers = time.time() + min(ahead, 0), time.time() + max(ahead, 0)
+    monkeypatch.setattr(folder, "new_id", lambda: new_mail_id(writers))
+    journal = BucketJournal(tmp_path / "journal", "ingress", store, place, ManualClock(writers))
+    try:
+        _, first = await append(journal)
+        monkeypatch.setattr(time, "time", lambda: keepers)
+        keeper = BucketKeeper(OfAge(place), PUT_SECONDS)
+        await keeper.close(first.pack)
+        assert await keeper.states() == []
+        _, second = await append(journal)
+        assert first.pack.partition("/")[0] == second.pack.partition("/")[0]
+        assert [state.name for state in await keeper.states()] == [second.pack]
+    finally:
+        await journal.close()
+
+
+async def test_a_large_body_whose_pack_is_on_its_way_stays_whatever_our_clock_says(
+    place: S3Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = Bucket(place)
+    key = f"{keys.OBJECTS}{new_mail_id(time.time())}"
+    store.put(key, b"body")
+    ahead = time.time() + DAY
+    monkeypatch.setattr(time, "time", lambda: ahead)
+    assert await BucketKeeper(store, PUT_SECONDS).collect(nobody, 0.0) == []
+    assert store.size(key)
 
 
 async def test_only_what_is_closed_and_old_and_unreferenced_is_deleted(

@@ -13,9 +13,10 @@ from barid_runtime.journal.packs import PackJournal
 from barid_runtime.journal.s3.journal import BucketJournal
 from barid_runtime.journal.s3.keeper import DELETE_AGE, BucketKeeper
 from barid_runtime.objects.place import PUT_MARGIN, S3Place
-from barid_runtime.objects.s3 import Bucket
 from barid_testing.contracts.keeper import KeeperContract
 from barid_testing.fixtures import ManualClock
+
+from .bucket_rig import BucketOfTime
 
 YEAR = 365 * 86_400.0
 
@@ -43,9 +44,9 @@ class LocalShelf:
 
 class BucketShelf:
     def __init__(self, root: Path, place: S3Place) -> None:
-        self.store = Bucket(place)
         self.clock = ManualClock(time.time())
-        self.keeper = BucketKeeper(self.store, self.clock, place.put_seconds)
+        self.store = BucketOfTime(place, self.clock)
+        self.keeper = BucketKeeper(self.store, place.put_seconds)
         self.journal = BucketJournal(root, "ingress", self.store, place)
         self._age = place.put_seconds + PUT_MARGIN + 1
 

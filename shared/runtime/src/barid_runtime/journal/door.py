@@ -60,4 +60,4 @@ def open_keeper(place: JournalPlace, clock: Clock) -> PackKeeper:
     from ..objects.s3 import Bucket
     from .s3.keeper import AT_ONCE, BucketKeeper
 
-    return BucketKeeper(Bucket(place.s3, connections=AT_ONCE), clock, place.s3.put_seconds, place.s3.put_margin)
+    return BucketKeeper(Bucket(place.s3, connections=AT_ONCE), place.s3.put_seconds, place.s3.put_margin)

@@ -66,5 +66,8 @@ class ObjectStore(Protocol):
     def delete(self, keys: Sequence[str]) -> None:
         """Those that are there. Idempotent."""
 
+    def now(self) -> float:
+        """Epoch seconds by the clock that `modified` is of, to the second. Raises ObjectsUnavailable."""
+
     def close(self) -> None:
         """Let go of idle connections."""

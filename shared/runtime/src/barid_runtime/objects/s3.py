@@ -12,6 +12,7 @@ neither does who only looks. A process that starts anew does not know.
 import io
 import re
 from collections.abc import Callable, Iterator, Sequence
+from email.utils import parsedate_to_datetime
 from typing import BinaryIO, TypeVar
 from urllib.parse import urlsplit
 
@@ -31,6 +32,9 @@ _LEAST_PART = 5 * 1024 * 1024
 
 ATTEMPT = urllib3.Timeout(connect=5.0, read=15.0)
 """Seconds without a sign of life. S3 answers a PUT of 8 MiB within one; who waits longer could have tried again."""
+
+_ABSENT = "time"
+"""A key that no object has: the answer's date is what is asked for."""
 
 _REFUSALS = frozenset({400, 401, 403, 405})
 
@@ -129,6 +133,23 @@ class Bucket:
                 self._ask(lambda key=key: self._client.remove_object(self._name, key))  # type: ignore[misc]
             except ObjectMissing:
                 continue
+
+    def now(self) -> float:
+        def read() -> str | None:
+            try:
+                headers = self._client.stat_object(self._name, _ABSENT).metadata
+            except S3Error as error:
+                if error.response.status != 404:
+                    raise
+                headers = error.response.headers
+            return headers.get("date") if headers else None
+
+        # Not by `_ask`: a 404 to HEAD doesn't say whether the bucket is there.
+        date = self._once(read)
+        try:
+            return parsedate_to_datetime(date or "").timestamp()
+        except ValueError:
+            raise ObjectsUnavailable(f"{self._where}: an answer without a Date (RFC 9110 §6.6.1)") from None
 
     def close(self) -> None:
         self._http.clear()

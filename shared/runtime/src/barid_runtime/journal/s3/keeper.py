@@ -11,7 +11,6 @@ from typing import TypeVar
 
 from barid_contracts.mail import Accepted
 
-from ...clock import Clock
 from ...logging import get_logger
 from ...objects.place import KEEP_MOST, PUT_MARGIN
 from ...objects.port import Listed, ObjectError, ObjectMissing, ObjectStore
@@ -55,12 +54,13 @@ log = get_logger("journal.keeper")
 
 
 class BucketKeeper:
-    """put_seconds: the longest deadline of a PUT of any writer. margin: seconds beyond it before a
+    """All ages are by the store's clock: ours may be wrong, and what it aged would be deleted.
+
+    put_seconds: the longest deadline of a PUT of any writer. margin: seconds beyond it before a
     pack is looked at."""
 
-    def __init__(self, store: ObjectStore, clock: Clock, put_seconds: float, margin: float = PUT_MARGIN) -> None:
+    def __init__(self, store: ObjectStore, put_seconds: float, margin: float = PUT_MARGIN) -> None:
         self._store = store
-        self._clock = clock
         self._least_age = put_seconds + margin
         self._listing = Listing(store)
         self._open: dict[str, Standing] = {}
@@ -75,7 +75,7 @@ class BucketKeeper:
 
     def _states(self) -> list[PackState]:
         self._listing.flush()
-        now = self._clock.now()
+        now = self._store.now()
         self._look(now)
         old = [each.name for each in self._open.values() if now - each.modified >= self._least_age]
         return [PackState(name, True, True) for name in old]
@@ -153,7 +153,7 @@ class BucketKeeper:
 
     async def find(self, mail_id: str, named: float) -> Accepted | None:
         def read() -> Accepted | None:
-            self._look(self._clock.now())
+            self._look(self._store.now())
             latest = sorted(self._open.values(), key=lambda each: each.modified)
             for each in [each for each in latest if each.modified >= named - lookup.SLACK][: lookup.PACKS_MOST]:
                 found = [entry for entry in self._entries_of(each.name) if entry.mail_id == mail_id]
@@ -165,7 +165,7 @@ class BucketKeeper:
 
     async def find_called(self, message_id: str, most: int) -> list[Accepted]:
         def read() -> list[Accepted]:
-            self._look(self._clock.now())
+            self._look(self._store.now())
             in_json = lookup.in_json(message_id)
             mails: list[Accepted] = []
             left = READ_MOST
@@ -183,7 +183,7 @@ class BucketKeeper:
 
     async def named(self, before: str) -> set[str]:
         def read() -> set[str]:
-            self._look(self._clock.now())
+            self._look(self._store.now())
             return {entry.mail_id for name in self._open for entry in self._entries_of(name) if entry.mail_id < before}
 
         return await self._ask(read)
@@ -218,7 +218,7 @@ class BucketKeeper:
         self._listing.close(pack)
 
     async def collect(self, referenced: Referenced, grace: float) -> list[str]:
-        now = self._clock.now()
+        now = await self._ask(self._store.now)
         before = now - max(grace, DELETE_AGE)
         packs = await self._ask(lambda: self._closed_before(before))
         objects = await self._ask(lambda: self._unnamed_objects(now, now - max(grace, OBJECT_GRACE, DELETE_AGE)))

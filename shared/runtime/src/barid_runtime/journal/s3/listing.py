@@ -12,8 +12,8 @@ from . import keys
 from .closed import closed_packs, write_closed
 
 LATE = 3 * 3600.0
-"""Seconds after the beginning of its hour when a writer's folder gets no pack any more: an hour, its last PUT's
-deadline, and clocks that are wrong."""
+"""Seconds after the beginning of its hour, and after its newest pack, when a writer's folder gets no pack any more: an
+hour, its last PUT's deadline, and a clock that is wrong. The second, because a writer's clock may be far behind."""
 
 LOOK_AGAIN = 3600.0
 """Seconds: a writer that comes back after long may send a pack of an hour that was done with (`reopen`)."""
@@ -52,7 +52,7 @@ class Listing:
         return folder in self._known_finished()
 
     def standing(self, now: float) -> list[Standing]:
-        """Packs that aren't closed nor aborted, oldest writer first."""
+        """Packs that aren't closed nor aborted, oldest writer first. now: by the store's clock."""
         if now - self._looked > LOOK_AGAIN:
             self._looked, self._finished = now, None
             self._done_hours.clear()
@@ -66,9 +66,10 @@ class Listing:
             unfinished = [folder for folder in self._below(f"{keys.PACKS}{hour}/") if folder not in finished]
             for folder in unfinished:
                 closed = closed_packs(self._store, folder) | self._closing.get(folder, set())
-                left = [each for each in self._in(folder) if each.name not in closed and each.name not in aborted]
+                every = list(self._in(folder))
+                left = [each for each in every if each.name not in closed and each.name not in aborted]
                 found += left
-                if late and not left:
+                if late and not left and all(each.modified < now - LATE for each in every):
                     write_closed(self._store, folder, closed, all_of_them=True)
                     finished.add(folder)
             if late and all(folder in finished for folder in unfinished):
