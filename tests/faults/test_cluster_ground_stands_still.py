@@ -2,9 +2,13 @@
 for now, what is accepted meanwhile arrives once, and all is as before when it goes on."""
 
 import imaplib
+import json
 import os
+import re
 import signal
 import smtplib
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -15,6 +19,7 @@ import pytest
 
 from barid_testing.mail_system import Account, MailSystem
 
+from .leaks import assert_tells_none
 from .letters import reply_to, soon, subjects, wait_for
 
 DEADLINE = 35.0
@@ -25,11 +30,14 @@ PUT_SECONDS = 3
 
 SERVICES_WITH_PACKS = ("smtp_ingress", "mss")
 
+GROUND = ("postgres", "rclone", "nats-server", "nats-server-2", "nats-server-3")
+
 
 @pytest.fixture(scope="module")
 def cluster(mail_systems: Callable[..., MailSystem]) -> Iterator[MailSystem]:
     puts = [part for name in SERVICES_WITH_PACKS for part in ("--set", f"{name}.s3_put_seconds={PUT_SECONDS}")]
-    system = mail_systems(*puts, size="cluster", processes=0)
+    # At the log level that shows most: the last test reads all of it.
+    system = mail_systems("--log-level", "debug", *puts, size="cluster", processes=0)
     yield system
     system.stop()
 
@@ -114,3 +122,40 @@ def test_the_object_store_stands_still(cluster: MailSystem, reader: Account) -> 
     assert soon(lambda: reply_to(cluster, reader, "after")[0] == 250, 30)
     wait_for(cluster, reader, {"before 0", "before 1", "after"}, within=60)
     assert subjects(cluster, reader).keys() == {"before 0", "before 1", "after"}
+
+
+def test_what_the_ground_is_opened_with_is_told_to_nobody(cluster: MailSystem, reader: Account) -> None:
+    """Last, and after each of them was lost: whoever complains of one may name the place, not the password."""
+    lost = {name: cluster.kill(name) for name in ("postgres", "rclone", "nats-server")}
+    for name, pid in lost.items():
+        cluster.wait_restarted(name, pid)
+    assert soon(lambda: reply_to(cluster, reader, "after the losses")[0] == 250, 30)
+    assert soon(lambda: reply_to(cluster, cluster.account())[0] == 250, 30)
+
+    database = (cluster.data / "postgres" / "password").read_text()
+    store = (cluster.data / "objects" / "keys").read_text().split()[1]
+    bus = [re.findall(r'password: "(.+?)"', path.read_text()) for path in cluster.data.glob("nats/*/nats.conf")]
+    assert len(bus) == 3
+    assert len({*bus[0]}) == len(bus[0]) > 5, "a password for each user, and that of the routes"
+    secrets = {database, store, cluster.api_key}.union(*bus)
+
+    for path in (cluster.log_file, *cluster.data.rglob("*.log"), *cluster.data.rglob("*.log.*")):
+        assert_tells_none(path.read_text(errors="replace"), secrets)
+    assert_tells_none(json.dumps([cluster.api.get(resource) for resource in ("/v1/status", "/v1/cluster")]), secrets)
+    command = [sys.executable, "-m", "barid", "cluster", "status", "--data", str(cluster.data)]
+    shown = subprocess.run(command, capture_output=True, text=True, timeout=DEADLINE, check=False)
+    assert "objects of" in shown.stdout
+    assert_tells_none(shown.stdout + shown.stderr, secrets)
+    pids = cluster.pids()
+    assert {*GROUND} < pids.keys()
+    for pid in {*pids.values()}:
+        for each in (pid, *children(pid)):
+            assert_tells_none(arguments(each), secrets)
+
+
+def arguments(pid: int) -> str:
+    """Everybody on the machine sees them."""
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_text(errors="replace")
+    except OSError:
+        return ""  # it has ended

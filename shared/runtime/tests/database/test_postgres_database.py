@@ -10,6 +10,7 @@ from typing import Any
 import asyncpg
 import pytest
 
+from barid_runtime.database.door import Place
 from barid_runtime.database.embedded import EmbeddedPostgres
 from barid_runtime.database.port import Cursor, DatabaseAway, DatabaseError, OutcomeUnknown
 from barid_runtime.database.postgres import PostgresDatabase, open_postgres, place_of
@@ -312,7 +313,8 @@ async def test_a_wrong_password_is_not_repeated_in_the_error(postgres_server: Em
         await open_postgres(postgres_server.url(password="sesame"), schema="public", name="test")
     assert not isinstance(failure.value, DatabaseAway), "waiting makes no password right"
     assert "sesame" not in str(failure.value)
-    assert place_of("postgresql://user:sesame@a:1,b:2/mail") == "a:1,b:2/mail"
+    url = "postgresql://user:sesame@a:1,b:2/mail"
+    assert place_of(url) == Place(Path("none"), url).shown == "a:1,b:2/mail"
 
 
 async def test_a_connection_that_the_server_ended_is_replaced(
