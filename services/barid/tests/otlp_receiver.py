@@ -88,20 +88,26 @@ class Receiver:
                     for span in scope.spans
                 ]
 
-    def trace(self, mail_id: str) -> list[Span]:
-        """What has come of this mail, in the order of beginning."""
-        return sorted((span for span in self.spans if span.trace == trace_of(mail_id)), key=lambda span: span.began)
+    def trace(self, trace: int) -> list[Span]:
+        """What has come of it, in the order of beginning."""
+        return sorted((span for span in self.spans if span.trace == trace), key=lambda span: span.began)
 
     def wait(self, mail_id: str, enough: Callable[[list[Span]], bool], within: float = 30.0) -> list[Span]:
         """Until the mail's trace is enough; spans travel in batches, a second or so later."""
+        return self._wait(trace_of(mail_id), enough, within)
+
+    def wait_for(self, mail_id: str, *names: str, within: float = 30.0) -> list[Span]:
+        return self.wait_for_trace(trace_of(mail_id), *names, within=within)
+
+    def wait_for_trace(self, trace: int, *names: str, within: float = 30.0) -> list[Span]:
+        return self._wait(trace, lambda found: set(names) <= {span.name for span in found}, within)
+
+    def _wait(self, trace: int, enough: Callable[[list[Span]], bool], within: float) -> list[Span]:
         until = time.monotonic() + within
-        while not enough(found := self.trace(mail_id)):
+        while not enough(found := self.trace(trace)):
             assert time.monotonic() < until, [(span.service, span.name) for span in found]
             time.sleep(0.05)
         return found
-
-    def wait_for(self, mail_id: str, *names: str, within: float = 30.0) -> list[Span]:
-        return self.wait(mail_id, lambda found: set(names) <= {span.name for span in found}, within)
 
 
 def way(spans: list[Span]) -> list[tuple[str, str, str]]:

@@ -29,7 +29,9 @@ async def test_a_consumers_lag_is_counted(bus: NatsBus) -> None:
     assert (told("consumer_waiting"), told("consumer_in_hand")) == (5, 0)
     (delivery,) = await consumer.fetch(1, 1)
     await delivery.nak()
-    (again, *_) = await consumer.fetch(1, 2)
+    again = delivery
+    while again.attempt == 1:  # others may come before it
+        (again,) = await consumer.fetch(1, 2)
     await look()
     assert told("consumer_in_hand") + told("consumer_waiting") == 5
     assert told("consumer_in_hand") >= 1

@@ -33,9 +33,9 @@ async def test_migrations_and_works_go_by_tls(postgres_server: EmbeddedPostgres,
     pair = authority.issue("postgres", "127.0.0.1")
     async with TlsFront(postgres_server.port, server_context(pair.certificate, pair.key), postgres=True) as front:
         database = await open_at(place_of(postgres_server, front.port, authority), MIGRATIONS)
-        secured = front.secured
         await database.write(lambda cursor: cursor.execute("INSERT INTO domain (name) VALUES ('here.test')"))
         assert await database.read(lambda cursor: cursor.all("SELECT name FROM domain")) == [("here.test",)]
+        secured = front.secured
         await database.write(lambda cursor: cursor.execute("DROP SCHEMA tls CASCADE"))
         await database.close()
     assert secured >= 4, "the look at the schema, its migration, the writer, a reader"

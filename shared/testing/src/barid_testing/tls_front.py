@@ -8,6 +8,9 @@ from types import TracebackType
 SSL_REQUEST = (8).to_bytes(4, "big") + (80877103).to_bytes(4, "big")
 """PostgreSQL's clients ask for TLS before anything else, and are told `S` (PostgreSQL, Frontend/Backend Protocol)."""
 
+MOMENT = 0.01
+"""Seconds in which the loop closes the sockets of aborted connections: they must not outlast it."""
+
 
 class TlsFront:
     """`async with`; `port` is where clients come to. postgres: TLS begins as its clients ask for it, else at once."""
@@ -34,6 +37,7 @@ class TlsFront:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.sleep(MOMENT)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
@@ -50,14 +54,14 @@ class TlsFront:
                 await writer.start_tls(self._context)
             self.secured += 1
             await self._join(reader, writer)
-        writer.close()
+        writer.transport.abort()
 
     async def _join(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         behind_reader, behind_writer = await asyncio.open_connection("127.0.0.1", self._behind)
         try:
             await asyncio.gather(_pour(reader, behind_writer), _pour(behind_reader, writer))
         finally:
-            behind_writer.close()
+            behind_writer.transport.abort()
 
 
 async def _pour(source: asyncio.StreamReader, drain: asyncio.StreamWriter) -> None:
